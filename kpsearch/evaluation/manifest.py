@@ -1,0 +1,193 @@
+"""The ground truth of an evaluation: a CSV file that says which pictures show the same thing.
+
+Columns: ``path``, ``instance`` (same instance = same thing), ``role``, and if wanted ``category``
+and ``source``. Roles: ``reference`` (in the catalogue), ``query``, ``both`` (in the catalogue and
+a query: left out of its own gallery). Rows of any other role are read and play no part.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from kpsearch.errors import UsageError
+
+_REQUIRED = ("path", "instance", "role")
+_KNOWN = (*_REQUIRED, "category", "source")
+_REFERENCE_ROLES = frozenset({"reference", "both"})
+_QUERY_ROLES = frozenset({"query", "both"})
+
+
+@dataclass(frozen=True, slots=True)
+class TruthRow:
+    """One picture of the ground truth."""
+
+    path: str
+    """Absolute; a relative one in the file is relative to the file's folder."""
+    instance: str
+    role: str
+    """In lower case."""
+    category: str = ""
+    source: str = ""
+    extra: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """The columns kpsearch does not know, by name."""
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether the picture belongs to the catalogue."""
+        return self.role in _REFERENCE_ROLES
+
+    @property
+    def is_query(self) -> bool:
+        """Whether the picture is searched for."""
+        return self.role in _QUERY_ROLES
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A ground truth, its rows in the order of the file."""
+
+    rows: tuple[TruthRow, ...]
+
+    def references(self) -> tuple[TruthRow, ...]:
+        """The catalogue; no path twice."""
+        return tuple(row for row in self.rows if row.is_reference)
+
+    def queries(self) -> tuple[TruthRow, ...]:
+        """The pictures to search for."""
+        return tuple(row for row in self.rows if row.is_query)
+
+    def relevant(self, query: TruthRow) -> frozenset[str]:
+        """Paths of the references that show the query's instance, never the query's own path."""
+        return self._references_of.get(query.instance, frozenset()) - {query.path}
+
+    def in_group_of_four(self, query: TruthRow) -> bool:
+        """Whether the query's instance is exactly four pictures, each its own gallery.
+
+        Such a group is what the N-S score is defined on; see `kpsearch.evaluation.ns_score`.
+        """
+        return self._roles_of.get(query.instance) == {"both": 4}
+
+    @cached_property
+    def _references_of(self) -> dict[str, frozenset[str]]:
+        paths: dict[str, set[str]] = {}
+        for row in self.references():
+            paths.setdefault(row.instance, set()).add(row.path)
+        return {instance: frozenset(members) for instance, members in paths.items()}
+
+    @cached_property
+    def _roles_of(self) -> dict[str, Counter[str]]:
+        roles: dict[str, Counter[str]] = {}
+        for row in self.rows:
+            if row.is_reference or row.is_query:
+                roles.setdefault(row.instance, Counter())[row.role] += 1
+        return roles
+
+
+def read_truth(path: str) -> Truth:
+    """The ground truth in the CSV file at ``path``: UTF-8, with or without a byte order mark.
+
+    Fields other than the path lose surrounding spaces; empty lines are skipped. Whether the
+    pictures exist is not looked at. Raises `UsageError` naming file and line for a file that is
+    unreadable, empty or malformed, a path that is empty, holds a NUL or is a reference twice, and
+    a reference or query without instance.
+    """
+    folder = os.path.dirname(os.path.abspath(path))
+    rows: list[TruthRow] = []
+    reference_lines: dict[str, int] = {}
+    for line, record in _records(path):
+        row = _row(record, folder=folder, where=f"{path}:{line}")
+        if row.is_reference:
+            first = reference_lines.setdefault(row.path, line)
+            if first != line:
+                raise UsageError(
+                    f"{path}:{line}: {row.path!r} is already a reference on line {first};"
+                    " keep one of the two"
+                )
+        rows.append(row)
+    if not rows:
+        raise UsageError(f"{path}: no pictures below the header; add one a line")
+    return Truth(tuple(rows))
+
+
+def _row(record: Mapping[str, str], *, folder: str, where: str) -> TruthRow:
+    path = record["path"]
+    if not path:
+        raise UsageError(f"{where}: the path is empty")
+    if "\0" in path:
+        raise UsageError(f"{where}: the path {path!r} holds a NUL character")
+    fields = {name: value.strip() for name, value in record.items()}
+    row = TruthRow(
+        path=os.path.abspath(os.path.join(folder, path)),
+        instance=fields["instance"],
+        role=fields["role"].lower(),
+        category=fields.get("category", ""),
+        source=fields.get("source", ""),
+        extra={name: value for name, value in record.items() if name not in _KNOWN},
+    )
+    if not row.role:
+        raise UsageError(f"{where}: the role is empty; say reference, query or both")
+    if not row.instance and (row.is_reference or row.is_query):
+        raise UsageError(f"{where}: a {row.role} row needs an instance; name the thing it shows")
+    return row
+
+
+def _records(path: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows below the header: the line each begins on, and its fields by column."""
+    lines = _fields_by_line(path)
+    line, header = next(lines, (0, []))
+    if not header:
+        raise UsageError(f"{path}: the file is empty; it needs columns {', '.join(_REQUIRED)}")
+    columns = [name.strip() for name in header]
+    _check_columns(columns, where=f"{path}:{line}")
+    for line, fields in lines:
+        if len(fields) != len(columns):
+            raise UsageError(
+                f"{path}:{line}: {len(fields)} fields, but the header names {len(columns)} columns;"
+                " quote a field that holds a comma"
+            )
+        yield line, dict(zip(columns, fields, strict=True))
+
+
+def _check_columns(columns: list[str], *, where: str) -> None:
+    missing = [name for name in _REQUIRED if name not in columns]
+    if missing:
+        raise UsageError(
+            f"{where}: no column {', '.join(missing)}; the header has {', '.join(columns)}"
+            " (separate columns by commas)"
+        )
+    twice = [name for name, count in Counter(columns).items() if name and count > 1]
+    if twice:
+        raise UsageError(f"{where}: column {', '.join(twice)} appears twice; rename one")
+
+
+def _fields_by_line(path: str) -> Iterator[tuple[int, list[str]]]:
+    """Every row that is not empty, with the line of the file it begins on."""
+    reader = csv.reader(io.StringIO(_read_text(path), newline=""), strict=True)
+    line = 1
+    try:
+        for fields in reader:
+            if any(text.strip() for text in fields):
+                yield line, fields
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise UsageError(f"{path}:{line}: not valid CSV: {error}") from error
+
+
+def _read_text(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            data = file.read().removeprefix(codecs.BOM_UTF8)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{path}:{line}: not UTF-8; save the file as UTF-8 CSV") from error

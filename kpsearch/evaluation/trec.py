@@ -1,0 +1,127 @@
+"""Rankings in the run format of TREC, for trec_eval and the tools that read the same.
+
+One line a hit, ``qid Q0 docid rank score tag``, separated by spaces. In an id, bytes that are
+white space, control characters, percent signs or not ASCII are percent-encoded, so that any file
+name survives, valid UTF-8 or not.
+
+trec_eval orders by score alone, whatever the rank says, and breaks ties by docid in descending
+order; it keeps scores in 32 bits, so nearly equal ones are ties to it. Hence a run is written only
+when its scores never increase; among equal scores the order is kept here, not by trec_eval.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+import string
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from urllib.parse import quote, unquote_to_bytes
+
+from kpsearch.errors import KpsearchError, UsageError
+
+Ranking = Sequence[tuple[str, float]]
+"""Ids of the hits and their scores, best first, no id twice."""
+
+_PLAIN = string.punctuation.replace("%", "")
+
+
+def write_run(path: str, rankings: Mapping[str, Ranking], *, tag: str) -> None:
+    """Write the rankings, by query id, as the run ``tag``; a query without hits has no line.
+
+    The file appears whole or not at all. Scores are written so that they are read back equal.
+    Raises `UsageError` for an empty id or tag, an id twice in a ranking, a score that is not finite
+    or is above the one before it, and a path that is no regular file.
+    """
+    name = _encode(tag)
+    lines = [line for qid, ranking in rankings.items() for line in _lines(qid, ranking, name)]
+    _write_atomically(path, "".join(lines).encode("ascii"))
+
+
+def read_run(path: str) -> dict[str, list[tuple[str, float]]]:
+    """The rankings in the run file at ``path``, by query id in the order of the file.
+
+    Each is sorted by score as trec_eval does, ties in the order of the file; ranks and tags are
+    not kept. Raises `UsageError` naming file and line for a malformed line or an id twice.
+    """
+    rankings: dict[str, dict[str, float]] = {}
+    for number, line in enumerate(_read_bytes(path).splitlines(), start=1):
+        if not line.strip():
+            continue
+        qid, docid, score = _parse(line, where=f"{path}:{number}")
+        scores = rankings.setdefault(qid, {})
+        if docid in scores:
+            raise UsageError(f"{path}:{number}: {docid!r} is ranked twice for query {qid!r}")
+        scores[docid] = score
+    return {
+        qid: sorted(scores.items(), key=lambda hit: hit[1], reverse=True)
+        for qid, scores in rankings.items()
+    }
+
+
+def _lines(qid: str, ranking: Ranking, tag: str) -> Iterator[str]:
+    query = _encode(qid)
+    seen: set[str] = set()
+    above = math.inf
+    for rank, (docid, number) in enumerate(ranking, start=1):
+        score = float(number)  # numpy scalars have a repr of their own
+        if not math.isfinite(score) or score > above:
+            raise UsageError(f"query {qid!r}, rank {rank}: score {score} after {above}")
+        if docid in seen:
+            raise UsageError(f"query {qid!r}, rank {rank}: {docid!r} is already ranked")
+        seen.add(docid)
+        above = score
+        yield f"{query} Q0 {_encode(docid)} {rank} {score!r} {tag}\n"
+
+
+def _parse(line: bytes, *, where: str) -> tuple[str, str, float]:
+    fields = line.split()
+    if len(fields) != 6:
+        raise UsageError(f"{where}: {len(fields)} fields; expected qid Q0 docid rank score tag")
+    qid, _, docid, rank, score, _ = fields
+    try:
+        int(rank)
+        value = float(score)
+    except ValueError as error:
+        raise UsageError(f"{where}: rank and score must be numbers: {error}") from error
+    if not math.isfinite(value):
+        raise UsageError(f"{where}: the score {value} is not finite")
+    return _decode(qid), _decode(docid), value
+
+
+def _encode(name: str) -> str:
+    if not name:
+        raise UsageError("a run cannot hold an empty id or tag")
+    return quote(os.fsencode(name), safe=_PLAIN)
+
+
+def _decode(name: bytes) -> str:
+    return os.fsdecode(unquote_to_bytes(name))
+
+
+def _read_bytes(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _write_atomically(path: str, data: bytes) -> None:
+    # A link is written through. A device or pipe must not be replaced by a file.
+    target = os.path.realpath(path)
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise UsageError(f"{path}: not a regular file; name a file to write the run to")
+    temporary = f"{target}.{secrets.token_hex(4)}.tmp"
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except OSError as error:
+        raise KpsearchError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            os.unlink(temporary)

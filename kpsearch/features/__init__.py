@@ -1,0 +1,19 @@
+"""Pixels to keypoints and descriptors, one file an extractor."""
+
+from kpsearch.features.extractor import (
+    EXTRACTORS,
+    Extractor,
+    extract_features,
+    make_extractor,
+    shrink,
+    to_original_pixels,
+)
+
+__all__ = [
+    "EXTRACTORS",
+    "Extractor",
+    "extract_features",
+    "make_extractor",
+    "shrink",
+    "to_original_pixels",
+]

@@ -1,0 +1,22 @@
+"""Points to inliers: tentative correspondences, the models they fit, and what that proves."""
+
+from kpsearch.geometry.correspondences import Correspondences, Frames, one_to_one
+from kpsearch.geometry.homography import find_homography, is_plausible, project
+from kpsearch.geometry.region import outline, projected_outline
+from kpsearch.geometry.spatial import similarity_inliers
+from kpsearch.geometry.verify import NOT_VERIFIED, Verification, verify
+
+__all__ = [
+    "NOT_VERIFIED",
+    "Correspondences",
+    "Frames",
+    "Verification",
+    "find_homography",
+    "is_plausible",
+    "one_to_one",
+    "outline",
+    "project",
+    "projected_outline",
+    "similarity_inliers",
+    "verify",
+]

@@ -1,0 +1,13 @@
+"""The only door to image files: finding them, reading them, naming them on a terminal."""
+
+import os
+
+# OpenCV reads its limit once, as it is loaded, which the modules below do.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", "100000000")
+
+from kpsearch.images.door import content_hash, stat_facts
+from kpsearch.images.finding import find_images
+from kpsearch.images.naming import escape_path
+from kpsearch.images.reading import read_image
+
+__all__ = ["content_hash", "escape_path", "find_images", "read_image", "stat_facts"]

@@ -1,0 +1,175 @@
+"""HDF5 files as an index uses them: written whole from memory, read by memory map.
+
+An artefact is a flat set of named arrays and a few attributes. Every array is contiguous and
+unfiltered, so a reader needs its offset, type and shape and no HDF5 library. Those three, and
+two hashes, are kept in the manifest: a file is checked before a byte of it is believed. The file
+itself stays ordinary HDF5 that any tool can open.
+"""
+
+from __future__ import annotations
+
+import io
+import mmap
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xxhash
+
+from kpsearch.errors import IndexDamaged
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+BULK_BYTES = 1 << 16
+"""Arrays longer than this are left out of the hash that is checked at every opening."""
+
+Arrays = Mapping[str, "npt.NDArray[Any]"]
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayPlace:
+    """Where an array lies in its file."""
+
+    offset: int
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Length of the array."""
+        return int(np.dtype(self.dtype).itemsize * np.prod(self.shape, dtype=np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """What the manifest knows of one file."""
+
+    name: str
+    size_bytes: int
+    whole_hash: str
+    """xxh3-128 of all bytes."""
+    structure_hash: str
+    """xxh3-128 of all bytes but those of the bulk arrays."""
+    arrays: Mapping[str, ArrayPlace]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> FileEntry:
+        """Inverse of `to_json`; KeyError, TypeError or ValueError on anything else."""
+        arrays = {
+            name: ArrayPlace(int(p["offset"]), str(np.dtype(p["dtype"]).str), tuple(p["shape"]))
+            for name, p in value["arrays"].items()
+        }
+        return cls(
+            value["name"],
+            int(value["size_bytes"]),
+            value["whole_hash"],
+            value["structure_hash"],
+            arrays,
+        )
+
+
+def pack(arrays: Arrays, attributes: Mapping[str, str | int | float]) -> bytes:
+    """An HDF5 file, in memory, of the arrays and the attributes of its root."""
+    import h5py
+
+    buffer = io.BytesIO()
+    with h5py.File(
+        buffer, "w", libver="latest", alignment_threshold=1, alignment_interval=8
+    ) as file:
+        for key, value in attributes.items():
+            file.attrs[key] = value
+        for name, array in arrays.items():
+            little = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False)
+            file.create_dataset(name, data=little, track_times=False)
+    return buffer.getvalue()
+
+
+def describe(name: str, content: bytes) -> FileEntry:
+    """The manifest entry of a packed file."""
+    import h5py
+
+    arrays: dict[str, ArrayPlace] = {}
+    with h5py.File(io.BytesIO(content), "r") as file:
+
+        def visit(path: str, item: object) -> None:
+            if isinstance(item, h5py.Dataset):
+                offset = item.id.get_offset()
+                arrays[path] = ArrayPlace(int(offset or 0), item.dtype.str, tuple(item.shape))
+
+        file.visititems(visit)
+    return FileEntry(
+        name=name,
+        size_bytes=len(content),
+        whole_hash=xxhash.xxh3_128_hexdigest(content),
+        structure_hash=structure_hash(memoryview(content), arrays),
+        arrays=arrays,
+    )
+
+
+def structure_hash(content: memoryview | mmap.mmap, arrays: Mapping[str, ArrayPlace]) -> str:
+    """xxh3-128 of the bytes outside the bulk arrays."""
+    digest = xxhash.xxh3_128()
+    position = 0
+    for place in sorted(arrays.values(), key=lambda place: place.offset):
+        if place.size_bytes > BULK_BYTES:
+            digest.update(content[position : place.offset])
+            position = place.offset + place.size_bytes
+    digest.update(content[position:])
+    return digest.hexdigest()
+
+
+class MappedFile:
+    """The arrays of a file as read-only views of its memory map."""
+
+    def __init__(self, entry: FileEntry, mapping: mmap.mmap) -> None:
+        """Checks size and structure against the entry; raises `IndexDamaged`."""
+        if len(mapping) != entry.size_bytes:
+            raise IndexDamaged(
+                f"{entry.name}: {len(mapping)} bytes long, {entry.size_bytes} were written"
+            )
+        if structure_hash(mapping, entry.arrays) != entry.structure_hash:
+            raise IndexDamaged(f"{entry.name}: its structure is not what was written")
+        self.entry = entry
+        self._mapping = mapping
+
+    def array(self, name: str) -> npt.NDArray[Any]:
+        """A view of one array; raises `IndexDamaged` if the file should have it and has not."""
+        place = self.entry.arrays.get(name)
+        if place is None:
+            raise IndexDamaged(f"{self.entry.name}: holds no array {name!r}")
+        count = int(np.prod(place.shape, dtype=np.int64))
+        if count == 0:
+            return np.empty(place.shape, np.dtype(place.dtype))
+        if place.offset <= 0 or place.offset + place.size_bytes > self.entry.size_bytes:
+            raise IndexDamaged(f"{self.entry.name}: array {name!r} lies outside the file")
+        flat = np.frombuffer(self._mapping, np.dtype(place.dtype), count, place.offset)
+        return flat.reshape(place.shape)
+
+    def will_need(
+        self, name: str, starts: npt.NDArray[np.integer], stops: npt.NDArray[np.integer]
+    ) -> None:
+        """Tell the kernel that these rows of an array are about to be read.
+
+        Cold lists are then fetched together instead of fault by fault. Neighbouring ranges are
+        joined, and nothing is asked where the system has no madvise.
+        """
+        if not hasattr(self._mapping, "madvise") or len(starts) == 0:
+            return
+        place = self.entry.arrays[name]
+        width = place.size_bytes // max(place.shape[0], 1)
+        low = (place.offset + starts.astype(np.int64) * width) // mmap.PAGESIZE
+        high = (place.offset + stops.astype(np.int64) * width - 1) // mmap.PAGESIZE + 1
+        order = np.argsort(low, kind="stable")
+        reach = np.maximum.accumulate(high[order])
+        first = np.flatnonzero(np.concatenate([[True], low[order][1:] > reach[:-1]]))
+        last = np.concatenate([first[1:], [len(order)]]) - 1
+        for a, b in zip(low[order][first].tolist(), reach[last].tolist(), strict=True):
+            length = min(b * mmap.PAGESIZE, len(self._mapping)) - a * mmap.PAGESIZE
+            if length > 0:
+                self._mapping.madvise(mmap.MADV_WILLNEED, a * mmap.PAGESIZE, length)

@@ -1,0 +1,72 @@
+"""Options, one record a stage. Their values are stored with every artefact made under them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureOptions:
+    """How keypoints are found and described."""
+
+    extractor: str = "sift"
+    max_side_px: int = 800
+    """Pictures with a longer side are shrunk to it before detection."""
+    max_keypoints: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class VocabularyOptions:
+    """How a vocabulary is trained."""
+
+    words: int | None = None
+    """Number of visual words; None chooses it from the size of the collection."""
+    sample_images: int = 2000
+    """Pictures whose descriptors are drawn on, spread evenly over the collection."""
+    sample_descriptors: int = 1_000_000
+    iterations: int = 10
+    """Lloyd iterations at each level."""
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringOptions:
+    """How posting lists are turned into scores."""
+
+    weighting: str = "likelihood"
+    """Name of the weight of a match: see `kpsearch.scoring.weights`."""
+    assignments: int = 3
+    """Visual words looked up for each keypoint of the query (multiple assignment)."""
+    hamming_threshold: int = 24
+    """Postings whose signature differs in more bits are not matches."""
+    prior: float = 1e-3
+    """ρ: chance, before looking, that an image shows a given keypoint of the query."""
+    sigma: float = 16.0
+    """Width in bits of the Gaussian, for the weighting "hamming"."""
+    remove_bursts: bool = True
+    """Count one match only for a query keypoint in an image."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationOptions:
+    """How the shortlist is checked by geometry; tolerances are shares of the hit's longest side."""
+
+    shortlist: int = 500
+    """Images verified, best score first."""
+    loose_tolerance: float = 0.1
+    """Of the similarity, which solid things seen from another side must pass too."""
+    tolerance: float = 0.01
+    """Reprojection error of an inlier of the homography."""
+    false_alarms: float = 0.01
+    """A hit is called verified when chance would give so few such hits in a whole shortlist."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """The stages of a query."""
+
+    limit: int = 10
+    """Hits returned."""
+    scoring: ScoringOptions = ScoringOptions()
+    verification: VerificationOptions | None = VerificationOptions()
+    """None skips spatial verification."""

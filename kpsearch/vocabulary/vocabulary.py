@@ -1,0 +1,83 @@
+"""A vocabulary: visual words, signatures within them, and what chance looks like in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kpsearch.types import Words
+from kpsearch.vocabulary.chance import chance_of_distance
+from kpsearch.vocabulary.embedding import HammingEmbedding, train_embedding
+from kpsearch.vocabulary.kmeans import train_tree
+from kpsearch.vocabulary.tree import Tree
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from kpsearch.options import VocabularyOptions
+
+MAX_WORDS = 65_536
+KEYPOINTS_A_WORD = 128
+"""A small catalogue has small words' worth of evidence: measured in docs/benchmarks.md."""
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """Trained once, shared by every segment of an index and by any index that asks for it."""
+
+    tree: Tree
+    embedding: HammingEmbedding
+    chance: npt.NDArray[np.float64]
+    """(65,): P(distance ≤ h) for two unrelated descriptors of one word."""
+    extractor: str
+    """The extractor whose descriptors it was trained on."""
+    seed: int = 0
+
+    def __len__(self) -> int:
+        return len(self.tree.leaves)
+
+    def quantise(self, descriptors: npt.NDArray[np.uint8], *, assignments: int = 1) -> Words:
+        """Visual words and signatures of (n, d) descriptors.
+
+        With several ``assignments`` as many branches are searched, and their nearest words
+        are given, nearest first.
+        """
+        ids = self.tree.assign(descriptors, words=assignments, branches=assignments)
+        return Words(ids, self.embedding.signatures(descriptors, ids))
+
+
+def words_for(keypoints: int) -> int:
+    """The number of words for a collection of so many keypoints."""
+    return int(np.clip(keypoints // KEYPOINTS_A_WORD, 16, MAX_WORDS))
+
+
+def train_vocabulary(
+    descriptors: npt.NDArray[np.uint8],
+    words: int,
+    options: VocabularyOptions,
+    *,
+    extractor: str,
+    n_jobs: int = 1,
+) -> Vocabulary:
+    """A vocabulary of at most ``words`` words from (n, d) descriptors.
+
+    The same descriptors and seed give the same vocabulary, whatever ``n_jobs``.
+    """
+    rng = np.random.default_rng(options.seed)
+    if len(descriptors) == 0:
+        descriptors = np.zeros((1, max(descriptors.shape[1], 1)), np.uint8)
+    tree = train_tree(descriptors, words, iterations=options.iterations, rng=rng, n_jobs=n_jobs)
+    word = np.concatenate(
+        [tree.assign(block)[:, 0] for block in _blocks(descriptors)], dtype=np.uint32
+    )
+    embedding = train_embedding(descriptors, word, tree.leaves, rng)
+    chance = chance_of_distance(embedding, descriptors, word, rng)
+    return Vocabulary(tree, embedding, chance, extractor, options.seed)
+
+
+def _blocks(
+    descriptors: npt.NDArray[np.uint8], size: int = 16384
+) -> list[npt.NDArray[np.uint8]]:
+    return [descriptors[low : low + size] for low in range(0, len(descriptors), size)]
