@@ -100,7 +100,14 @@ class Searcher:
             features = self._extract(picture, region)
             note(f"{len(features)} keypoints")
         hits = self.rank(features, options, log, region=region, exclude=exclude)
-        return Answer(picture.path, picture.size, hits, tuple(log.stages), picture.warnings)
+        return Answer(
+            query=picture.path,
+            image_size=picture.size,
+            keypoints=len(features),
+            hits=hits,
+            stages=tuple(log.stages),
+            warnings=picture.warnings,
+        )
 
     def _read(self, image: str | os.PathLike[str] | Image, region: Region | None) -> Image:
         if isinstance(image, Image):

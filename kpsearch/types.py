@@ -137,6 +137,8 @@ class Answer:
     query: str
     """Path of the query picture."""
     image_size: ImageSize
+    keypoints: int
+    """Found in the query; 0 for a flat picture, which has no hits."""
     hits: tuple[Hit, ...]
     stages: tuple[Stage, ...]
     warnings: tuple[str, ...] = ()

@@ -10,16 +10,20 @@ from kpsearch.evaluation.metrics import (
     recall_at,
     summarise,
 )
+from kpsearch.evaluation.run import Evaluation, Ranking, evaluate
 from kpsearch.evaluation.table import format_table
 from kpsearch.evaluation.trec import read_run, write_run
 
 __all__ = [
     "Convention",
+    "Evaluation",
     "QueryOutcome",
+    "Ranking",
     "SourceSummary",
     "Truth",
     "TruthRow",
     "average_precision",
+    "evaluate",
     "format_table",
     "ns_score",
     "read_run",

@@ -13,9 +13,10 @@ import numpy.typing as npt
 from kpsearch.synthetic.canvas import Canvas
 from kpsearch.synthetic.colours import Colour, Tint, mix
 from kpsearch.synthetic.layout import Box
-from kpsearch.synthetic.motifs import MOTIFS, Spot
+from kpsearch.synthetic.motifs import MOTIFS
 from kpsearch.synthetic.outlines import disc, moved, rectangle
 from kpsearch.synthetic.products import Flavour
+from kpsearch.synthetic.spots import Spot
 
 MOST_ORIGINALS = 3
 """Of more copies than this, two are painted and the rest are turned copies, as in print."""

@@ -121,7 +121,9 @@ class Canvas:
 
 def blank_canvas(height: int, width: int, *, rng: np.random.Generator) -> Canvas:
     """A white sheet with a grain of its own."""
-    grain = fractal_noise(height, width, rng=rng, cell_px=max(height, width) / 60, octaves=2)
+    rows, columns = (height + 1) // 2, (width + 1) // 2
+    coarse = fractal_noise(rows, columns, rng=rng, cell_px=max(rows, columns) / 60, octaves=2)
+    grain = np.asarray(cv2.resize(coarse, (width, height)), dtype=np.float32)
     return Canvas(np.full((height, width, 3), 255, dtype=np.uint8), grain=grain)
 
 

@@ -23,12 +23,11 @@ def place_text(
     face: Face,
     colour: Colour,
     lines: int = 1,
-    align: float = 0.5,
     shadow: Colour | None = None,
 ) -> None:
-    """Text as large as fits ``box`` (pixels); ``align`` 0 is left, 0.5 centred."""
+    """Text as large as fits ``box`` (pixels), in its middle."""
     mask = fit_text(text, face, width_px=box.width, height_px=box.height, lines=lines)
-    x = box.x + (box.width - mask.shape[1]) * align
+    x = box.x + (box.width - mask.shape[1]) / 2
     y = box.y + (box.height - mask.shape[0]) / 2
     if shadow is not None:
         offset = max(mask.shape[0] / 28, 1)

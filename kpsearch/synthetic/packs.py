@@ -59,7 +59,7 @@ def _paint_picture(
     """The ground and the artwork; a cover's scene is both at once."""
     scene = SCENES.get(words.flavour.motif)
     if scene is not None:
-        scene(canvas, words.flavour.hue_deg, own)
+        scene(canvas, words.flavour.hue_deg + design.twist_deg / 3, own)
         return
     BACKDROPS[design.backdrop](canvas, colours, shared[0])
     place_artwork(

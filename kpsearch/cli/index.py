@@ -1,0 +1,105 @@
+"""``kpsearch index``: make an index, or bring one up to date."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from kpsearch.cli.options import (
+    chosen_features,
+    chosen_vocabulary,
+    feature_options,
+    index_option,
+    jobs_option,
+    json_flag,
+)
+
+if TYPE_CHECKING:
+    from kpsearch.indexing import IndexReport
+
+REJECTS_UNDER_STRICT = 3
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@index_option
+@feature_options
+@jobs_option
+@click.option("--follow-links", is_flag=True, help="Go into linked folders too.")
+@click.option("--strict", is_flag=True, help="Exit with 3 if any picture was rejected.")
+@json_flag
+@click.pass_context
+def index(
+    ctx: click.Context,
+    paths: tuple[str, ...],
+    index: str,
+    features: str | None,
+    max_side: int | None,
+    max_keypoints: int | None,
+    words: int | None,
+    vocabulary: str | None,
+    jobs: int,
+    follow_links: bool,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Make an index of pictures and folders of pictures, or add what is new and changed.
+
+    Run again, it skips unchanged files; an interrupted run goes on where it committed.
+    """
+    from kpsearch.cli.output import print_json, print_reject, progress_bars
+    from kpsearch.indexing import build_index
+
+    with progress_bars() as progress:
+        report = build_index(
+            paths,
+            index,
+            features=chosen_features(features, max_side, max_keypoints),
+            vocabulary=chosen_vocabulary(words, vocabulary),
+            n_jobs=jobs,
+            follow_links=follow_links,
+            progress=progress,
+            on_reject=print_reject,
+        )
+    if as_json:
+        print_json(_as_json(report, index))
+    else:
+        click.echo(_summary(report, index))
+    if strict and report.rejects:
+        ctx.exit(REJECTS_UNDER_STRICT)
+
+
+def _summary(report: IndexReport, index: str) -> str:
+    counts = [
+        f"{report.added} added",
+        f"{report.replaced} replaced" if report.replaced else "",
+        f"{report.unchanged} unchanged" if report.unchanged else "",
+        f"{len(report.rejects)} rejected" if report.rejects else "",
+        f"{report.without_features} without a keypoint" if report.without_features else "",
+        f"{len(report.warnings)} accepted with a warning" if report.warnings else "",
+    ]
+    return (
+        f"{', '.join(filter(None, counts))}; {report.keypoints} keypoints, {report.words} words, "
+        f"{report.seconds['all']:.1f} s\n"
+        f"committed generation {report.generation} of {index}"
+    )
+
+
+def _as_json(report: IndexReport, index: str) -> dict[str, object]:
+    return {
+        "index": index,
+        "generation": report.generation,
+        "added": report.added,
+        "replaced": report.replaced,
+        "unchanged": report.unchanged,
+        "keypoints": report.keypoints,
+        "no_features": report.without_features,
+        "words": report.words,
+        "rejects": [
+            {"image": reject.path, "code": reject.code, "text": reject.text}
+            for reject in report.rejects
+        ],
+        "warnings": [{"image": path, "text": text} for path, text in report.warnings],
+        "seconds": {stage: round(spent, 3) for stage, spent in report.seconds.items()},
+    }

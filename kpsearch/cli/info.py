@@ -1,0 +1,90 @@
+"""``kpsearch info``: what an index or a vocabulary holds."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from kpsearch.cli.options import json_flag
+
+
+@click.command()
+@click.argument("index", metavar="INDEX")
+@click.option("--rejects", is_flag=True, help="List the pictures that were rejected, and why.")
+@json_flag
+def info(index: str, rejects: bool, as_json: bool) -> None:
+    """Show what an index holds, or a vocabulary file."""
+    from kpsearch.cli.output import print_json
+    from kpsearch.evaluation.table import format_table
+
+    facts = index_facts(index) if os.path.isdir(index) or not os.path.isfile(index) else (
+        vocabulary_facts(index)
+    )
+    if not rejects:
+        facts.pop("reject_list", None)
+    if as_json:
+        print_json(facts)
+        return
+    listed = facts.pop("reject_list", [])
+    click.echo(format_table(["", ""], [[k, _text(v)] for k, v in facts.items()], align="ll"))
+    if rejects:
+        rows = [[item["image"], item["code"], item["text"]] for item in listed]
+        click.echo(format_table(["rejected", "code", "why"], rows, align="lll"))
+
+
+def index_facts(index: str) -> dict[str, Any]:
+    """The facts of an index, as plain JSON values."""
+    from dataclasses import asdict
+
+    from kpsearch.index import Snapshot
+
+    snapshot = Snapshot.open(index)
+    manifest = snapshot.manifest
+    rejects = snapshot.rejects()
+    return {
+        "index": index,
+        "generation": snapshot.generation,
+        "images": snapshot.images,
+        "deleted": len(snapshot.deletes.ids),
+        "keypoints": snapshot.keypoints,
+        "no_features": int(((snapshot.keypoint_counts == 0) & snapshot.live).sum()),
+        "rejects": len(rejects),
+        "segments": len(manifest.segments),
+        "bytes": snapshot.size_bytes,
+        "bytes_per_keypoint": round(snapshot.size_bytes / max(snapshot.keypoints, 1), 2),
+        "features": asdict(manifest.features),
+        "words": len(snapshot.vocabulary),
+        "vocabulary": manifest.vocabulary.name,
+        "vocabulary_bytes": manifest.vocabulary.size_bytes,
+        "format_version": manifest.format_version,
+        "kpsearch_version": manifest.kpsearch_version,
+        "reject_list": [
+            {"image": reject.path, "code": reject.code, "text": reject.text} for reject in rejects
+        ],
+    }
+
+
+def vocabulary_facts(path: str) -> dict[str, Any]:
+    """The facts of a vocabulary file, as plain JSON values."""
+    from kpsearch.vocabulary import load_vocabulary
+
+    vocabulary = load_vocabulary(path)
+    return {
+        "vocabulary": path,
+        "extractor": vocabulary.extractor,
+        "words": len(vocabulary),
+        "branches": len(vocabulary.tree.branches),
+        "descriptor_size": vocabulary.tree.leaves.shape[1],
+        "signature_bits": 64,
+        "chance_within_24_bits": round(float(vocabulary.chance[24]), 5),
+        "seed": vocabulary.seed,
+        "bytes": os.path.getsize(path),
+    }
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {item}" for key, item in value.items())
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,54 @@
+"""The ``kpsearch`` command and what its errors do to the exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from kpsearch import __version__
+from kpsearch.cli.demo import demo
+from kpsearch.cli.evaluate import evaluate
+from kpsearch.cli.index import index
+from kpsearch.cli.info import info
+from kpsearch.cli.query import query
+from kpsearch.errors import KpsearchError
+
+INTERRUPTED = 130
+
+
+class _Group(click.Group):
+    """Turns our errors into a message and an exit status, never a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KpsearchError as error:
+            from kpsearch.images import escape_path
+
+            click.echo(f"kpsearch: {escape_path(str(error))}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("kpsearch: interrupted; what was committed stays", err=True)
+            ctx.exit(INTERRUPTED)
+        except BrokenPipeError:
+            # The reader of a pipe (head, less) has seen enough.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+
+
+@click.group(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit status: 0 done, 1 failed, 2 usage, 3 rejects under --strict, 4 commit failed "
+    "and nothing changed, 5 state unknown, 6 locked by another writer, 7 index damaged, "
+    "130 interrupted.",
+)
+@click.version_option(__version__, prog_name="kpsearch")
+def main() -> None:
+    """Find pictures by their keypoints: product photos, crops, re-photographed packs."""
+
+
+for _command in (index, query, evaluate, info, demo):
+    main.add_command(_command)

@@ -1,0 +1,82 @@
+"""What commands print: results to stdout, progress and rejects to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from kpsearch.types import Hit, Reject
+
+SHOWN_REJECTS = 20
+
+
+@contextmanager
+def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """A callback that draws one bar a stage on a terminal; silent in a pipe."""
+    if not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from tqdm import tqdm
+
+    bar: tqdm[Any] | None = None
+
+    def show(stage: str, done: int, total: int) -> None:
+        nonlocal bar
+        if bar is None or bar.desc != f"{stage}: ":
+            if bar is not None:
+                bar.close()
+            bar = tqdm(desc=stage, total=total, unit="", dynamic_ncols=True, leave=False)
+        bar.update(done - bar.n)
+
+    try:
+        yield show
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+def print_json(value: object) -> None:
+    """One line of JSON. Bytes of a name that are not text come as lone surrogates, escaped."""
+    click.echo(json.dumps(value))
+
+
+def print_reject(reject: Reject) -> None:
+    """The line for a rejected picture, on stderr."""
+    from kpsearch.indexing import reject_line
+
+    if sys.stderr.isatty():
+        from tqdm import tqdm
+
+        tqdm.write(reject_line(reject), file=sys.stderr)
+    else:
+        click.echo(reject_line(reject), err=True)
+
+
+def hit_json(hit: Hit) -> dict[str, Any]:
+    """A hit as plain JSON values."""
+    return {
+        "rank": hit.rank,
+        "image": hit.path,
+        "id": hit.id,
+        "category": hit.category,
+        "score": round(hit.score, 4),
+        "inliers": hit.inliers,
+        "verified": hit.verified,
+        "region": _points(hit.region),
+        "query_region": _points(hit.query_region),
+        "transform": None if hit.transform is None else hit.transform.tolist(),
+    }
+
+
+def _points(polygon: npt.NDArray[Any] | None) -> list[list[float]] | None:
+    if polygon is None:
+        return None
+    return [[round(float(x), 1) + 0.0, round(float(y), 1) + 0.0] for x, y in polygon]
