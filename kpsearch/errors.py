@@ -1,16 +1,16 @@
 """Every exception that kpsearch raises on purpose.
 
-    KpsearchError
-    ├── ImageRejected      a picture that cannot be used: data, not a failure of the job
-    ├── UsageError         what was asked for makes no sense                     (exit 2)
-    │   └── UnknownName    no such extractor, scorer or verifier
-    ├── IndexMissing       no index at this path                                 (exit 1)
-    ├── IndexMismatch      the index and the request disagree (features, vocabulary)
-    ├── WrongFolder        most of the first pictures were rejected              (exit 1)
-    ├── CommitFailed       nothing changed on disk                               (exit 4)
-    ├── CommitUncertain    the disk's state is unknown: run verify               (exit 5)
-    ├── IndexLocked        another writer holds the index                        (exit 6)
-    └── IndexDamaged       a file of the index is not what was written           (exit 7)
+KpsearchError
+├── ImageRejected      a picture that cannot be used: data, not a failure of the job
+├── UsageError         what was asked for makes no sense                     (exit 2)
+│   └── UnknownName    no such extractor, scorer or verifier
+├── IndexMissing       no index at this path                                 (exit 1)
+├── IndexMismatch      the index and the request disagree (features, vocabulary)
+├── WrongFolder        most of the first pictures were rejected              (exit 1)
+├── CommitFailed       nothing changed on disk                               (exit 4)
+├── CommitUncertain    the disk's state is unknown: run verify               (exit 5)
+├── IndexLocked        another writer holds the index                        (exit 6)
+└── IndexDamaged       a file of the index is not what was written           (exit 7)
 """
 
 

@@ -18,7 +18,7 @@ from kpsearch.images import escape_path, find_images, read_image, stat_facts
 from kpsearch.index import ImageRecord, IndexWriter, Keypoints, Snapshot, quantise_keypoints
 from kpsearch.options import FeatureOptions, VocabularyOptions
 from kpsearch.parallel import map_in_order
-from kpsearch.types import FileFacts, Reject
+from kpsearch.types import FileFacts, Image, Reject
 from kpsearch.vocabulary import Vocabulary, load_vocabulary, train_vocabulary, words_for
 
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ def build_index(
 
     New and changed files are added (a changed one replaces its older self), unchanged ones are
     skipped by size and mtime, then by content. Paths are kept absolute. ``vocabulary`` is how to
-    train one, or a file to take it from; an existing index keeps its own, and its ``features``.
-    ``categories`` gives the category of a path, as returned by ``os.path.abspath``.
+    train one, or a file or an index to take it from; an existing index keeps its own, and its
+    ``features``. ``categories`` gives the category of a path, as returned by ``os.path.abspath``.
 
     Each batch is durable once committed; an interrupted run goes on from there. A bad picture
     is a record in the report and in the index, never an exception. Raises `WrongFolder`,
@@ -135,12 +135,17 @@ def _require_same_vocabulary(
         asked = wanted.words if isinstance(wanted, VocabularyOptions) else None
         same = asked is None or asked == len(snapshot.vocabulary if snapshot else ())
     else:
-        other, own = load_vocabulary(wanted).tree.leaves, snapshot.vocabulary.tree.leaves
+        other, own = _load_vocabulary(wanted).tree.leaves, snapshot.vocabulary.tree.leaves
         same = np.array_equal(other, own)
     if not same:
         raise IndexMismatch(
             f"{writer.storage.folder}: has a vocabulary already; another one needs a new index"
         )
+
+
+def _load_vocabulary(path: str | os.PathLike[str]) -> Vocabulary:
+    """The vocabulary in a file, or of the index in a folder."""
+    return Snapshot.open(path).vocabulary if os.path.isdir(path) else load_vocabulary(path)
 
 
 @dataclass(slots=True)
@@ -151,6 +156,8 @@ class _Job:
     progress: Progress
     on_reject: Callable[[Reject], None]
     report: IndexReport = field(default_factory=IndexReport)
+    known_rejects: dict[str, Reject] = field(default_factory=dict)
+    """The last reject of each path that the index has on record, an image of it or not."""
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -170,18 +177,15 @@ class _Job:
         follow_links: bool,
     ) -> list[_Task]:
         """The pictures that are new or may have changed, each once."""
-        rejected = {r.path: r for r in snapshot.rejects()} if snapshot else {}
-        tasks: dict[str, _Task] = {}
-        for found in find_images(paths, follow_links=follow_links):
-            path = os.path.abspath(found)
-            if path in tasks:
-                continue
-            task = _task_of(path, snapshot, rejected, categories.get(path, ""))
-            if task is None:
-                self.report.unchanged += 1
-            else:
-                tasks[path] = task
-        return list(tasks.values())
+        segments = snapshot.segments if snapshot else ()
+        self.known_rejects = {r.path: r for segment in segments for r in segment.rejects()}
+        found = find_images(paths, follow_links=follow_links)
+        tasks = [
+            _task_of(path, snapshot, self.known_rejects, categories.get(path, ""))
+            for path in dict.fromkeys(os.path.abspath(name) for name in found)
+        ]
+        self.report.unchanged += tasks.count(None)
+        return [task for task in tasks if task is not None]
 
     def make_vocabulary(
         self,
@@ -192,7 +196,7 @@ class _Job:
     ) -> list[_Task]:
         """Give a new index its vocabulary; the pictures read for it need not be read again."""
         if wanted is not None and not isinstance(wanted, VocabularyOptions):
-            vocabulary = load_vocabulary(wanted)
+            vocabulary = _load_vocabulary(wanted)
             if vocabulary.extractor != options.extractor:
                 raise IndexMismatch(
                     f"{os.fspath(wanted)}: a vocabulary of {vocabulary.extractor} descriptors, "
@@ -210,9 +214,7 @@ class _Job:
             writer.create(options, self._train(sample, len(tasks), training, options))
             self.progress("training the vocabulary", 1, 1)
         ready = dict(zip(drawn, sample, strict=True))
-        return [
-            _Task(task.path, task.category, ready=ready.get(i)) for i, task in enumerate(tasks)
-        ]
+        return [_Task(task.path, task.category, ready=ready.get(i)) for i, task in enumerate(tasks)]
 
     def _extract_sample(
         self, paths: list[str], options: FeatureOptions
@@ -292,7 +294,8 @@ class _Job:
         path = result.path if isinstance(result, Reject) else result[0].path
         old = snapshot.find(path) if snapshot else None
         if isinstance(result, Reject):
-            rejects.append(result)
+            if self.known_rejects.get(path) != result:
+                rejects.append(result)
             self.report.rejects.append(result)
             self.on_reject(result)
             return
@@ -308,9 +311,7 @@ class _Job:
 
     def _stop_if_wrong_folder(self, done: int, rejected: int) -> None:
         if done == SUSPICIOUS_AFTER and rejected > done // 2:
-            raise WrongFolder(
-                f"{rejected} of the first {done} files were rejected: wrong folder?"
-            )
+            raise WrongFolder(f"{rejected} of the first {done} files were rejected: wrong folder?")
 
 
 def _task_of(
@@ -335,9 +336,7 @@ def _task_of(
     return _Task(path, category or record.category, known_hash=record.content_hash)
 
 
-def _draw_rows(
-    parts: list[npt.NDArray[np.uint8]], rows: int, seed: int
-) -> npt.NDArray[np.uint8]:
+def _draw_rows(parts: list[npt.NDArray[np.uint8]], rows: int, seed: int) -> npt.NDArray[np.uint8]:
     """At most ``rows`` rows of the parts end to end, drawn evenly, in order."""
     total = sum(len(part) for part in parts)
     if total <= rows:
@@ -356,12 +355,20 @@ class _Extractor:
     options: FeatureOptions
 
     def __call__(self, path: str) -> Extracted | Reject:
-        try:
-            image = read_image(path, at_least_px=self.options.max_side_px)
-        except ImageRejected as error:
-            return _reject(path, error)
-        features = extract_features(image, self.options)
-        return Extracted(path, features, image.facts, "; ".join(image.warnings))
+        image = _read(path, self.options)
+        return image if isinstance(image, Reject) else _extract(image, self.options)
+
+
+def _read(path: str, options: FeatureOptions) -> Image | Reject:
+    try:
+        return read_image(path, at_least_px=options.max_side_px)
+    except ImageRejected as error:
+        return _reject(path, error)
+
+
+def _extract(image: Image, options: FeatureOptions) -> Extracted:
+    features = extract_features(image, options)
+    return Extracted(image.path, features, image.facts, "; ".join(image.warnings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,14 +378,14 @@ class _Quantiser:
     options: FeatureOptions
     vocabulary_path: str
 
-    def __call__(
-        self, task: _Task
-    ) -> tuple[ImageRecord, Keypoints] | Reject | _SameContent:
-        found = task.ready or _Extractor(self.options)(task.path)
+    def __call__(self, task: _Task) -> tuple[ImageRecord, Keypoints] | Reject | _SameContent:
+        found = task.ready or _read(task.path, self.options)
+        if isinstance(found, Image):
+            if found.facts.content_hash == task.known_hash:
+                return _SameContent(task.path)
+            found = _extract(found, self.options)
         if isinstance(found, Reject):
             return found
-        if found.facts.content_hash == task.known_hash:
-            return _SameContent(task.path)
         vocabulary = _vocabulary_at(self.vocabulary_path)
         return _quantise(found, vocabulary, task.category)
 

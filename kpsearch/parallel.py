@@ -7,9 +7,13 @@ worked on by one thread, wherever it runs.
 from __future__ import annotations
 
 import os
+import traceback
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -48,14 +52,40 @@ def map_in_order(
 def _map_on_workers(
     function: Callable[[T], R], chunks: Iterator[list[T]], workers: int
 ) -> Iterator[R]:
+    """`map_in_order` over processes.
+
+    A consumer that stops early waits for the chunks that are being worked on, and an error comes
+    back as a value: joblib would kill the workers instead, noisily.
+    """
     from joblib import Parallel, delayed
 
     with Parallel(
         n_jobs=workers, return_as="generator", batch_size=1, pre_dispatch="3 * n_jobs"
     ) as pool:
         while window := list(islice(chunks, CHUNKS_A_WINDOW * workers)):
-            for results in pool(delayed(_run_chunk)(function, chunk) for chunk in window):
-                yield from results
+            waiting = iter(window)
+            done = pool(delayed(_attempt_chunk)(function, chunk) for chunk in waiting)
+            try:
+                for results, error in done:
+                    yield from results
+                    if error is not None:
+                        raise error
+            finally:
+                deque(waiting, maxlen=0)
+                deque(done, maxlen=0)
+
+
+def _attempt_chunk(function: Callable[[T], R], chunk: list[T]) -> tuple[list[R], Exception | None]:
+    """The results up to the first error, and that error with its traceback as a note."""
+    results: list[R] = []
+    try:
+        with single_threaded():
+            for item in chunk:
+                results.append(function(item))
+    except Exception as error:
+        error.add_note(f"In a worker process:\n{traceback.format_exc()}")
+        return results, error
+    return results, None
 
 
 def _run_chunk(function: Callable[[T], R], chunk: list[T]) -> list[R]:
@@ -63,22 +93,38 @@ def _run_chunk(function: Callable[[T], R], chunk: list[T]) -> list[R]:
         return [function(item) for item in chunk]
 
 
-class single_threaded:  # noqa: N801 - used as a function, like contextlib's managers
+@contextmanager
+def single_threaded() -> Iterator[None]:
     """Within it OpenCV and BLAS use one thread: workers do not fight, sums do not reorder."""
+    import cv2
 
-    def __enter__(self) -> None:
-        import cv2
-        from threadpoolctl import threadpool_limits
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with single_threaded_products():
+            yield
+    finally:
+        cv2.setNumThreads(threads)
 
-        self._cv_threads = cv2.getNumThreads()
-        cv2.setNumThreads(1)
-        self._blas = threadpool_limits(limits=1)
 
-    def __exit__(self, *_: object) -> None:
-        import cv2
+@contextmanager
+def single_threaded_products() -> Iterator[None]:
+    """Within it BLAS and OpenMP use one thread.
 
-        self._blas.restore_original_limits()
-        cv2.setNumThreads(self._cv_threads)
+    Waking a second one costs more than the small matrix products of a query, many times over
+    when it has to wait for a busy core.
+    """
+    with _threadpools().limit(limits=1):
+        yield
+
+
+@lru_cache(maxsize=1)
+def _threadpools() -> Any:
+    """The thread pools loaded so far. numpy's BLAS is, scikit-learn's OpenMP may come later."""
+    import numpy as np  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _chunked(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -20,6 +20,7 @@ from kpsearch.geometry import (
     Correspondences,
     Frames,
     Verification,
+    inverse,
     one_to_one,
     projected_outline,
     verify,
@@ -27,6 +28,7 @@ from kpsearch.geometry import (
 from kpsearch.images import read_image
 from kpsearch.index import Snapshot
 from kpsearch.options import SearchOptions
+from kpsearch.parallel import single_threaded_products
 from kpsearch.scoring import (
     WEIGHTINGS,
     CollectionFacts,
@@ -99,7 +101,8 @@ class Searcher:
         with log.stage("extract") as note:
             features = self._extract(picture, region)
             note(f"{len(features)} keypoints")
-        hits = self.rank(features, options, log, region=region, exclude=exclude)
+        with single_threaded_products():
+            hits = self.rank(features, options, log, region=region, exclude=exclude)
         return Answer(
             query=picture.path,
             image_size=picture.size,
@@ -155,9 +158,7 @@ class Searcher:
         candidates = [_Candidate(int(slot), float(scores[slot])) for slot in ranked]
         if verification is not None:
             with log.stage("verify") as note:
-                candidates = self._verify(
-                    candidates, found, features, scoring.prior, verification
-                )
+                candidates = self._verify(candidates, found, features, scoring.prior, verification)
                 passed = sum(candidate.verified for candidate in candidates)
                 note(f"{min(len(ranked), verification.shortlist)} candidates, {passed} verified")
         with log.stage("report") as note:
@@ -238,7 +239,7 @@ class Searcher:
                     score=float(pairs.weight.sum()) + outcome.gain,
                     verification=outcome,
                     verified=outcome.log10_false_alarms <= limit,
-                    matches=matched_points(pairs, outcome),
+                    matches=matched_points(pairs, outcome) if outcome.inliers else None,
                 )
             )
         verified.sort(key=lambda candidate: (-candidate.score, candidate.slot))
@@ -252,9 +253,7 @@ class Searcher:
         listed = np.zeros(self.snapshot.slots, np.bool_)
         listed[[candidate.slot for candidate in shortlist]] = True
         chosen = found.take(np.flatnonzero(listed[found.slot]))
-        chosen = chosen.take(
-            one_to_one(chosen.slot, chosen.query, chosen.keypoint, chosen.weight)
-        )
+        chosen = chosen.take(one_to_one(chosen.slot, chosen.query, chosen.keypoint, chosen.weight))
         chosen = chosen.take(np.argsort(chosen.slot, kind="stable"))
         pairs = Correspondences(
             query=Frames(
@@ -314,7 +313,7 @@ class Searcher:
         return replace(
             hit,
             region=projected_outline(placed, ImageSize(seen.width, seen.height), record.size),
-            query_region=projected_outline(np.linalg.inv(transform), record.size, size),
+            query_region=projected_outline(inverse(transform), record.size, size),
         )
 
 
@@ -331,9 +330,7 @@ def crop(picture: Image, region: Region) -> Image:
     return replace(picture, pixels=pixels, size=ImageSize(region.width, region.height))
 
 
-def matched_points(
-    pairs: Correspondences, outcome: Verification
-) -> npt.NDArray[np.float32]:
+def matched_points(pairs: Correspondences, outcome: Verification) -> npt.NDArray[np.float32]:
     """(inliers, 4): x, y in the query and x, y in the hit, of each inlier."""
     rows = outcome.pairs
     return np.hstack([pairs.query.xy[rows], pairs.hit.xy[rows]]).astype(np.float32)
@@ -431,9 +428,10 @@ class StageLog:
 
 @dataclass(slots=True)
 class StageNote:
-    """The line that explains a stage."""
+    """Takes the line that explains a stage."""
 
     detail: str = ""
 
     def __call__(self, detail: str) -> None:
+        """Set it; the last one counts."""
         self.detail = detail

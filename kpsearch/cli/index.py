@@ -71,6 +71,8 @@ def index(
 
 
 def _summary(report: IndexReport, index: str) -> str:
+    from kpsearch.images import escape_path
+
     counts = [
         f"{report.added} added",
         f"{report.replaced} replaced" if report.replaced else "",
@@ -82,7 +84,7 @@ def _summary(report: IndexReport, index: str) -> str:
     return (
         f"{', '.join(filter(None, counts))}; {report.keypoints} keypoints, {report.words} words, "
         f"{report.seconds['all']:.1f} s\n"
-        f"committed generation {report.generation} of {index}"
+        f"committed generation {report.generation} of {escape_path(index)}"
     )
 
 

@@ -19,8 +19,10 @@ def info(index: str, rejects: bool, as_json: bool) -> None:
     from kpsearch.cli.output import print_json
     from kpsearch.evaluation.table import format_table
 
-    facts = index_facts(index) if os.path.isdir(index) or not os.path.isfile(index) else (
-        vocabulary_facts(index)
+    facts = (
+        index_facts(index)
+        if os.path.isdir(index) or not os.path.isfile(index)
+        else (vocabulary_facts(index))
     )
     if not rejects:
         facts.pop("reject_list", None)

@@ -36,6 +36,11 @@ class _Group(click.Group):
             # The reader of a pipe (head, less) has seen enough.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
+        except OSError as error:
+            from kpsearch.images import escape_path
+
+            click.echo(f"kpsearch: {escape_path(str(error))}", err=True)
+            ctx.exit(1)
 
 
 @click.group(

@@ -37,7 +37,7 @@ jobs_option = click.option(
 json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 
 
-class WordsType(click.ParamType):
+class WordsType(click.ParamType[Any]):
     """``auto`` or a number of words."""
 
     name = "auto|N"

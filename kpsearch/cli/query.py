@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kpsearch.types import Answer
 
 
-class RegionType(click.ParamType):
+class RegionType(click.ParamType[Any]):
     """A rectangle, X,Y,W,H in pixels of the upright picture."""
 
     name = "X,Y,W,H"
@@ -38,9 +38,7 @@ class RegionType(click.ParamType):
 @click.option(
     "-n", "limit", default=10, show_default=True, type=click.IntRange(1), help="Hits shown."
 )
-@click.option(
-    "--roi", "region", type=RegionType(), help="Ask about this rectangle of the picture."
-)
+@click.option("--roi", "region", type=RegionType(), help="Ask about this rectangle of the picture.")
 @click.option("--no-verify", is_flag=True, help="Rank by score alone, without geometry.")
 @click.option("--explain", is_flag=True, help="Say what each stage did and how long it took.")
 @click.option("--draw", metavar="DIR", help="Write a picture of each match, and a page of them.")
@@ -65,9 +63,7 @@ def query(
     from kpsearch.types import Reject
 
     searcher = Searcher.open(index)
-    options = SearchOptions(
-        limit=limit, verification=None if no_verify else VerificationOptions()
-    )
+    options = SearchOptions(limit=limit, verification=None if no_verify else VerificationOptions())
     answers: list[Answer] = []
     for image in images:
         try:

@@ -43,7 +43,7 @@ def root_sift(descriptors: npt.NDArray[np.float32] | None) -> npt.NDArray[np.uin
         return np.empty((0, Sift.descriptor_size), np.uint8)
     mass = descriptors.sum(axis=1, keepdims=True)
     root = np.sqrt(descriptors / np.maximum(mass, np.finfo(np.float32).tiny))
-    return np.minimum(np.rint(root * QUANTISATION), 255).astype(np.uint8)
+    return np.asarray(np.minimum(np.rint(root * QUANTISATION), 255), dtype=np.uint8)
 
 
 def features_from_keypoints(

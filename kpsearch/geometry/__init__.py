@@ -1,7 +1,7 @@
 """Points to inliers: tentative correspondences, the models they fit, and what that proves."""
 
 from kpsearch.geometry.correspondences import Correspondences, Frames, one_to_one
-from kpsearch.geometry.homography import find_homography, is_plausible, project
+from kpsearch.geometry.homography import find_homography, inverse, is_plausible, project
 from kpsearch.geometry.region import outline, projected_outline
 from kpsearch.geometry.spatial import similarity_inliers
 from kpsearch.geometry.verify import NOT_VERIFIED, Verification, verify
@@ -12,6 +12,7 @@ __all__ = [
     "Frames",
     "Verification",
     "find_homography",
+    "inverse",
     "is_plausible",
     "one_to_one",
     "outline",

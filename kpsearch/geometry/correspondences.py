@@ -50,11 +50,12 @@ class Correspondences:
 
     def slice(self, low: int, high: int) -> Correspondences:
         """Pairs ``low`` to ``high`` as views."""
+        query, hit, rows = self.query, self.hit, slice(low, high)
         return Correspondences(
-            Frames(self.query.xy[low:high], self.query.scale[low:high], self.query.angle_rad[low:high]),
-            Frames(self.hit.xy[low:high], self.hit.scale[low:high], self.hit.angle_rad[low:high]),
-            self.weight[low:high],
-            self.false_alarms[low:high],
+            Frames(query.xy[rows], query.scale[rows], query.angle_rad[rows]),
+            Frames(hit.xy[rows], hit.scale[rows], hit.angle_rad[rows]),
+            self.weight[rows],
+            self.false_alarms[rows],
         )
 
 
@@ -92,9 +93,11 @@ def distinct_pairs(
     A place is a cell of a grid of ``cells_px`` in either picture. A keypoint described in two
     orientations, or a clump on one printed dot, is one piece of evidence.
     """
+    if len(rows) < 2:
+        return rows
     kept = rows[np.argsort(-pairs.weight[rows], kind="stable")]
     for xy, cell_px in ((pairs.hit.xy, cells_px[1]), (pairs.query.xy, cells_px[0])):
-        column, row = np.floor(xy[kept] / cell_px).astype(np.int64).T
+        column, row = (xy[kept] / cell_px).astype(np.int64).T
         _, first = np.unique(row * (1 << 32) + column, return_index=True)
         kept = kept[np.sort(first)]
     return kept

@@ -46,9 +46,7 @@ def find_homography(
     return matrix.astype(np.float64), mask.ravel().astype(np.bool_)
 
 
-def is_plausible(
-    matrix: npt.NDArray[np.float64], points: npt.NDArray[np.float32]
-) -> bool:
+def is_plausible(matrix: npt.NDArray[np.float64], points: npt.NDArray[np.float32]) -> bool:
     """Whether a camera could have done this to the query's (m, 2) matched ``points``.
 
     Refused: mirrored or folded pictures (a Jacobian or depth that changes sign), a change of
@@ -74,7 +72,12 @@ def jacobian(
     """(2, 2) derivative of the projection at a point."""
     x, y, w = matrix @ np.array([point[0], point[1], 1.0])
     projected = np.array([[x / w], [y / w]])
-    return (matrix[:2, :2] - projected @ matrix[2:, :2]) / w
+    return np.asarray((matrix[:2, :2] - projected @ matrix[2:, :2]) / w)
+
+
+def inverse(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The homography the other way."""
+    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
 
 
 def project(

@@ -7,6 +7,8 @@ tolerance it also covers what no homography does: solid things seen from another
 
 from __future__ import annotations
 
+from math import cos as cos_rad
+from math import log, pi
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,10 +18,10 @@ if TYPE_CHECKING:
 
     from kpsearch.geometry.correspondences import Correspondences
 
-MAX_HYPOTHESES = 100
+MAX_HYPOTHESES = 64
 MAX_SCALE_RATIO = 2.0
 """Of a pair's own change of scale to the hypothesis', either way."""
-MAX_TURN_RAD = np.pi / 6
+MAX_TURN_RAD = pi / 6
 
 
 def similarity_inliers(pairs: Correspondences, tolerance_px: float) -> npt.NDArray[np.bool_]:
@@ -31,18 +33,33 @@ def similarity_inliers(pairs: Correspondences, tolerance_px: float) -> npt.NDArr
     """
     if len(pairs) == 0:
         return np.zeros(0, np.bool_)
-    hypotheses = np.argsort(-pairs.weight, kind="stable")[:MAX_HYPOTHESES]
-    query = pairs.query.xy[:, 0] + 1j * pairs.query.xy[:, 1]
-    hit = pairs.hit.xy[:, 0] + 1j * pairs.hit.xy[:, 1]
-    log_zoom = np.log(pairs.hit.scale / pairs.query.scale)
+    tried = np.argsort(-pairs.weight, kind="stable")[:MAX_HYPOTHESES]
+    zoom = pairs.hit.scale / pairs.query.scale
     turn = pairs.hit.angle_rad - pairs.query.angle_rad
-    factor = np.exp(log_zoom + 1j * turn)[hypotheses, None]
-    landing = factor * (query[None] - query[hypotheses, None]) + hit[hypotheses, None]
-    difference = turn[None] - turn[hypotheses, None]
-    agrees = (
-        (np.abs(landing - hit[None]) <= tolerance_px)
-        & (np.abs(log_zoom[None] - log_zoom[hypotheses, None]) <= np.log(MAX_SCALE_RATIO))
-        & (np.cos(difference) >= np.cos(MAX_TURN_RAD))
-    )
-    best = int(np.argmax(agrees @ pairs.weight))
-    return np.asarray(agrees[best])
+    cos, sin, log_zoom = np.cos(turn), np.sin(turn), np.log(zoom)
+    agrees = _distance_squared(pairs, zoom * cos, zoom * sin, tried) <= tolerance_px**2
+    agrees &= np.abs(log_zoom - log_zoom[tried, None]) <= log(MAX_SCALE_RATIO)
+    agrees &= np.outer(cos[tried], cos) + np.outer(sin[tried], sin) >= cos_rad(MAX_TURN_RAD)
+    return np.asarray(agrees[int(np.argmax(agrees @ pairs.weight))])
+
+
+def _distance_squared(
+    pairs: Correspondences,
+    real: npt.NDArray[np.float32],
+    imaginary: npt.NDArray[np.float32],
+    tried: npt.NDArray[np.intp],
+) -> npt.NDArray[np.float32]:
+    """(h, m) how far each pair lands from its partner under each of the tried similarities.
+
+    A similarity is z -> f z + c on the complex plane, and c is what takes the pair that it comes
+    from to its partner: two matrix products do them all.
+    """
+    x, y = pairs.query.xy.T
+    u, v = pairs.hit.xy.T
+    a, b = real[tried], imaginary[tried]
+    points = np.stack([x, y, np.ones_like(x)])
+    shift_x = u[tried] - (a * x[tried] - b * y[tried])
+    shift_y = v[tried] - (b * x[tried] + a * y[tried])
+    across = np.stack([a, -b, shift_x], axis=1) @ points - u
+    down = np.stack([b, a, shift_y], axis=1) @ points - v
+    return np.asarray(across * across + down * down)

@@ -105,9 +105,11 @@ def evidence(
     false_alarms: npt.NDArray[np.float64], prior: float, chance: float, fixed: int
 ) -> float:
     """Σ log(1 + ρ / (E p)) − log(1 + ρ / E) over the inliers, less the ``fixed`` largest terms."""
+    if len(false_alarms) <= fixed:
+        return 0.0
     odds = prior / false_alarms
     gains = np.sort(np.log1p(odds / chance) - np.log1p(odds))
-    return float(gains[: max(len(gains) - fixed, 0)].sum())
+    return float(gains[: len(gains) - fixed].sum())
 
 
 def log10_false_alarms(pairs: int, inliers: int, chance: float) -> float:

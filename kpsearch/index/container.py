@@ -9,7 +9,9 @@ itself stays ordinary HDF5 that any tool can open.
 from __future__ import annotations
 
 import io
+import math
 import mmap
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 BULK_BYTES = 1 << 16
 """Arrays longer than this are left out of the hash that is checked at every opening."""
+DTYPES = frozenset({"|u1", "<u2", "<u4", "<u8", "|i1", "<i2", "<i4", "<i8", "<f4", "<f8"})
+"""What an array may consist of."""
 
 Arrays = Mapping[str, "npt.NDArray[Any]"]
 
@@ -39,7 +43,15 @@ class ArrayPlace:
     @property
     def size_bytes(self) -> int:
         """Length of the array."""
-        return int(np.dtype(self.dtype).itemsize * np.prod(self.shape, dtype=np.int64))
+        return np.dtype(self.dtype).itemsize * math.prod(self.shape)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> ArrayPlace:
+        """From plain JSON values; KeyError, TypeError or ValueError on anything else."""
+        if value["dtype"] not in DTYPES:
+            raise ValueError(f"no array has the type {value['dtype']!r}")
+        shape = tuple(natural_number(length) for length in value["shape"])
+        return cls(natural_number(value["offset"]), value["dtype"], shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +73,25 @@ class FileEntry:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> FileEntry:
         """Inverse of `to_json`; KeyError, TypeError or ValueError on anything else."""
-        arrays = {
-            name: ArrayPlace(int(p["offset"]), str(np.dtype(p["dtype"]).str), tuple(p["shape"]))
-            for name, p in value["arrays"].items()
-        }
+        if value["name"] != os.path.basename(value["name"]):
+            raise ValueError(f"{value['name']!r} is no name of a file in the index's folder")
         return cls(
-            value["name"],
-            int(value["size_bytes"]),
-            value["whole_hash"],
-            value["structure_hash"],
-            arrays,
+            name=value["name"],
+            size_bytes=natural_number(value["size_bytes"]),
+            whole_hash=value["whole_hash"],
+            structure_hash=value["structure_hash"],
+            arrays={name: ArrayPlace.from_json(place) for name, place in value["arrays"].items()},
         )
 
 
-def pack(arrays: Arrays, attributes: Mapping[str, str | int | float]) -> bytes:
+def natural_number(value: object) -> int:
+    """The value itself, if it is a whole number from 0 up; else ValueError."""
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is not a whole number from 0 up")
+    return value
+
+
+def pack(arrays: Arrays, attributes: Mapping[str, object]) -> bytes:
     """An HDF5 file, in memory, of the arrays and the attributes of its root."""
     import h5py
 
@@ -143,7 +160,7 @@ class MappedFile:
         place = self.entry.arrays.get(name)
         if place is None:
             raise IndexDamaged(f"{self.entry.name}: holds no array {name!r}")
-        count = int(np.prod(place.shape, dtype=np.int64))
+        count = math.prod(place.shape)
         if count == 0:
             return np.empty(place.shape, np.dtype(place.dtype))
         if place.offset <= 0 or place.offset + place.size_bytes > self.entry.size_bytes:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import xxhash
+
 from kpsearch.errors import CommitFailed, CommitUncertain, IndexDamaged, IndexMissing
-from kpsearch.index.container import FileEntry
+from kpsearch.index.container import FileEntry, natural_number
 from kpsearch.options import FeatureOptions
 
 if TYPE_CHECKING:
@@ -52,45 +55,65 @@ class Manifest:
         return tuple(own if self.deletes is None else [*own, self.deletes])
 
     def to_bytes(self) -> bytes:
-        """As JSON."""
-        return json.dumps(asdict(self), indent=1, sort_keys=True).encode()
+        """As JSON, with a hash of all the rest."""
+        value = asdict(self)
+        return _dump({**value, "hash": _hash(value)})
 
 
-def parse(content: bytes) -> Manifest:
+def _dump(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, indent=1, sort_keys=True).encode()
+
+
+def _hash(value: Mapping[str, Any]) -> str:
+    return xxhash.xxh3_128_hexdigest(_dump(value))
+
+
+def parse(content: bytes, name: str = NAME) -> Manifest:
     """A manifest from its JSON; raises `IndexDamaged`, naming what is wrong."""
     try:
         value: Mapping[str, Any] = json.loads(content)
         version = value["format_version"]
         if version != FORMAT_VERSION:
             raise IndexDamaged(
-                f"{NAME}: format version {version}, this kpsearch reads {FORMAT_VERSION}"
+                f"{name}: format version {version}, this kpsearch reads {FORMAT_VERSION}"
             )
-        return Manifest(
-            generation=int(value["generation"]),
-            kpsearch_version=str(value["kpsearch_version"]),
-            features=FeatureOptions(**value["features"]),
-            vocabulary=FileEntry.from_json(value["vocabulary"]),
-            segments=tuple(
-                SegmentEntry(**{**entry, "file": FileEntry.from_json(entry["file"])})
-                for entry in value["segments"]
-            ),
-            deletes=FileEntry.from_json(value["deletes"]) if value["deletes"] else None,
-            next_id=int(value["next_id"]),
-        )
+        rest = {key: item for key, item in value.items() if key != "hash"}
+        if value["hash"] != _hash(rest):
+            raise IndexDamaged(f"{name}: is not what was written")
+        return _from_json(rest)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise IndexDamaged(f"{NAME}: not a manifest ({type(error).__name__}: {error})") from error
+        raise IndexDamaged(f"{name}: not a manifest ({type(error).__name__}: {error})") from error
 
 
-def load(storage: Storage) -> Manifest:
+def _from_json(value: Mapping[str, Any]) -> Manifest:
+    return Manifest(
+        generation=natural_number(value["generation"]),
+        kpsearch_version=str(value["kpsearch_version"]),
+        features=FeatureOptions(**value["features"]),
+        vocabulary=FileEntry.from_json(value["vocabulary"]),
+        segments=tuple(_segment(entry) for entry in value["segments"]),
+        deletes=FileEntry.from_json(value["deletes"]) if value["deletes"] else None,
+        next_id=natural_number(value["next_id"]),
+    )
+
+
+def _segment(value: Mapping[str, Any]) -> SegmentEntry:
+    counts = {
+        name: natural_number(value[name]) for name in ("first_id", "images", "keypoints", "rejects")
+    }
+    return SegmentEntry(file=FileEntry.from_json(value["file"]), **counts)
+
+
+def load(storage: Storage, name: str = NAME) -> Manifest:
     """The current manifest; raises `IndexMissing` where there is none."""
     folder = Path(storage.folder)
     try:
-        return parse(storage.read(NAME))
+        return parse(storage.read(name), os.fspath(folder / name))
     except (FileNotFoundError, NotADirectoryError):
         hint = "`kpsearch index PATH... -i INDEX` makes one"
         raise IndexMissing(f"{folder}: no index here; {hint}") from None
     except OSError as error:
-        raise IndexDamaged(f"{folder / NAME}: {error.strerror}") from error
+        raise IndexDamaged(f"{folder / name}: {error.strerror}") from error
 
 
 def publish(storage: Storage, manifest: Manifest) -> None:

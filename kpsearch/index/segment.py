@@ -148,6 +148,12 @@ def _starts(counts: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
 
 
+def _rises(starts: npt.NDArray[np.integer], total: int) -> bool:
+    """Whether the starts go from 0 to ``total`` and never back."""
+    ends = (int(starts[0]), int(starts[-1])) == (0, total)
+    return ends and bool((starts[1:] >= starts[:-1]).all())
+
+
 def _joined(parts: list[npt.NDArray[Any]], dtype: type[np.generic]) -> npt.NDArray[Any]:
     return np.concatenate(parts) if parts else np.empty(0, dtype)
 
@@ -168,7 +174,10 @@ class Segment:
     def _check_shape(self, words: int) -> None:
         expected = (words + 1, self.entry.images + 1, self.entry.keypoints, self.entry.keypoints)
         found = (len(self.start), len(self.keypoint_start), len(self.keypoint), len(self.signature))
-        if expected != found or int(self.keypoint_start[-1]) != self.entry.keypoints:
+        total = self.entry.keypoints
+        if expected != found or not (
+            _rises(self.start, total) and _rises(self.keypoint_start, total)
+        ):
             raise IndexDamaged(f"{self._file.entry.name}: its arrays do not fit the manifest")
 
     def __len__(self) -> int:
@@ -199,7 +208,7 @@ class Segment:
         while len(behind):
             found[behind] += 1
             behind = behind[self.keypoint_start[found[behind] + 1] <= keypoints[behind]]
-        return found
+        return np.asarray(found)
 
     def geometry(
         self, keypoints: npt.NDArray[np.integer], images: npt.NDArray[np.integer]

@@ -104,7 +104,8 @@ class Snapshot:
         """(k,) postings of each word in live images."""
         total = np.zeros(len(self.vocabulary), np.int64)
         for segment in self.segments:
-            total += np.diff(segment.start.astype(np.int64))
+            start = segment.start.astype(np.int64)
+            total += start[1:] - start[:-1]
         return total - self.deletes.postings
 
     @cached_property
@@ -175,9 +176,7 @@ class Snapshot:
 
     def rejects(self) -> list[Reject]:
         """Pictures that were rejected and are not in the index, one record a path, the last."""
-        latest = {
-            reject.path: reject for segment in self.segments for reject in segment.rejects()
-        }
+        latest = {reject.path: reject for segment in self.segments for reject in segment.rejects()}
         return [reject for path, reject in latest.items() if self.find(path) is None]
 
     @property

@@ -1,4 +1,4 @@
-"""The few things an index does to a disk, in one class, so that every one of them can fail in a test.
+"""The few things an index does to a disk, in one class, so that each can be made to fail in a test.
 
 Files are written once, whole, under a name never used before; only the manifest is replaced, by
 a rename. Nothing is appended to and nothing rewritten in place.
@@ -44,7 +44,7 @@ class Storage:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
     def write_new(self, name: str, content: bytes | memoryview) -> None:
-        """Create a file and have the disk confirm its content. `FileExistsError` if there is one."""
+        """Create a file, confirmed by the disk. `FileExistsError` if there is one."""
         descriptor = os.open(
             self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644
         )

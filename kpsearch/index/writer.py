@@ -15,7 +15,14 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from kpsearch import __version__
-from kpsearch.errors import CommitFailed, IndexLocked, IndexMismatch, IndexMissing, UsageError
+from kpsearch.errors import (
+    CommitFailed,
+    IndexDamaged,
+    IndexLocked,
+    IndexMismatch,
+    IndexMissing,
+    UsageError,
+)
 from kpsearch.index import manifest as manifests
 from kpsearch.index.container import FileEntry, describe, pack
 from kpsearch.index.deletes import Deletes
@@ -26,6 +33,8 @@ from kpsearch.index.storage import Storage
 from kpsearch.vocabulary import vocabulary_arrays
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from kpsearch.options import FeatureOptions
     from kpsearch.types import Reject
     from kpsearch.vocabulary import Vocabulary
@@ -56,8 +65,13 @@ class IndexWriter:
         except Timeout:
             who = owner.read_text() if owner.exists() else "another process"
             raise IndexLocked(f"{self.storage.folder}: locked by {who}") from None
+        except OSError as error:
+            raise CommitFailed(
+                f"{self.storage.folder}: cannot be written: {error.strerror}"
+            ) from error
         try:
-            owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+            with contextlib.suppress(OSError):  # a full disk is for a commit to report
+                owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
             with contextlib.suppress(IndexMissing):
                 self.manifest = manifests.load(self.storage)
             self._sweep()
@@ -76,11 +90,10 @@ class IndexWriter:
 
     def _sweep(self) -> None:
         """Remove what an interrupted commit left behind: our files that no manifest names."""
-        known: set[str] = set()
-        for name in (manifests.NAME, manifests.PREVIOUS):
-            if self.storage.exists(name):
-                manifest = manifests.parse(self.storage.read(name))
-                known.update(entry.name for entry in manifest.files())
+        known = {entry.name for entry in self.manifest.files()} if self.manifest else set()
+        with contextlib.suppress(IndexMissing, IndexDamaged):
+            previous = manifests.load(self.storage, manifests.PREVIOUS)
+            known.update(entry.name for entry in previous.files())
         for name in self.storage.names():
             if name.startswith(OWN_PREFIXES) and name not in known:
                 self.storage.remove(name)
@@ -176,11 +189,13 @@ def with_deleted(snapshot: Snapshot, slots: Sequence[int]) -> Deletes:
     return Deletes(np.sort(np.concatenate(ids)), postings)
 
 
-def _postings_of(segment: Segment, images: np.ndarray) -> np.ndarray:
+def _postings_of(segment: Segment, images: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint32]:
     """(k,) postings of each word that belong to the images marked True."""
-    theirs = np.repeat(images, np.diff(segment.keypoint_start.astype(np.int64)))
+    start = segment.keypoint_start.astype(np.int64)
+    theirs = np.repeat(images, start[1:] - start[:-1])
     before = np.concatenate([[0], np.cumsum(theirs[segment.keypoint])])
-    return np.diff(before[segment.start]).astype(np.uint32)
+    counts = before[segment.start[1:]] - before[segment.start[:-1]]
+    return np.asarray(counts, dtype=np.uint32)
 
 
 def _make_folder(folder: Path) -> None:

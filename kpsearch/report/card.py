@@ -47,16 +47,19 @@ def _heading(number: int, view: AnswerView) -> str:
     answer, kind = view.answer, status(view)
     mark = truth_mark(view.right, yes="the right answer", no="not the right answer")
     width, height = answer.image_size
+    facts = f"{width} &times; {height} pixels<br>{count(answer.keypoints, 'keypoint')}"
     return (
         f'<h2 id="name-{number}" title="{escape_name(answer.query)}">{name_cell(answer.query)}</h2>'
         f'<p class="status"><span class="badge {kind.replace(" ", "-")}">{kind}</span>{mark}</p>'
-        f'<p class="facts">{width} &times; {height} pixels</p>'
+        f'<p class="facts">{facts}</p>'
     )
 
 
 def _matches(view: AnswerView) -> str:
+    if not view.answer.keypoints:
+        return '<p class="note">No match: the picture has no keypoints to search by.</p>'
     if not view.answer.verified:
-        return '<p class="note">No picture of the index matches: geometry confirms none.</p>'
+        return '<p class="note">No match: geometry confirms no picture of the index.</p>'
     if not view.matches:
         return ""
     shown = "\n".join(picture(match, "match") for match in view.matches)
@@ -84,15 +87,15 @@ def _hits(hits: Sequence[HitView]) -> str:
 def _row(view: HitView) -> str:
     hit = view.hit
     mark = truth_mark(view.right, yes="a right item", no="another item") if view.right else ""
-    category = f'<span class="folder">{escape_text(hit.category)}</span>' if hit.category else ""
     kind, verified = ("", "yes") if hit.verified else (' class="unverified"', "no")
     return (
         f'<tr{kind}><td class="number">{hit.rank}</td>'
         f'<td class="small">{picture(view.thumbnail, "tiny")}</td>'
         f'<td class="item" title="{escape_name(hit.path)}">'
-        f"{name_cell(hit.path)}{category}{mark}</td>"
-        f'<td class="number">{hit.score:.4g}</td><td class="number">{hit.inliers}</td>'
-        f"<td>{verified}</td></tr>"
+        f"{name_cell(hit.path, after=mark, below=escape_text(hit.category))}</td>"
+        f'<td class="number" data-label="Score">{hit.score:.4g}</td>'
+        f'<td class="number" data-label="Inliers">{hit.inliers}</td>'
+        f'<td data-label="Verified">{verified}</td></tr>'
     )
 
 

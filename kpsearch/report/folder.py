@@ -31,7 +31,8 @@ _READ_AT_LEAST_PX = 960
 _THUMBNAIL_PX = 352
 """Longest side of a query's thumbnail: twice what the page shows, for dense screens."""
 _TINY_PX = 96
-_ROWS = 10
+_ROWS = 6
+"""Of the table of hits; the rest is the command line's to list."""
 
 Save = Callable[[str, "npt.NDArray[np.uint8]"], str]
 """Takes a file name and pixels, returns the address the page has for them."""

@@ -23,13 +23,19 @@ def escape_name(path: str) -> str:
     return html.escape(escape_path(path))
 
 
-def name_cell(path: str) -> str:
-    """A path to read: the file's name, and its folder in small below."""
+def name_cell(path: str, *, after: str = "", below: str = "") -> str:
+    """A path to read: the file's name, and in small below it the folder.
+
+    ``after`` and ``below`` are HTML to follow the name and the folder.
+    """
     folder, slash, name = path.rpartition("/")
     if not name:
-        return f"<bdi>{escape_name(path)}</bdi>"
-    below = f'<span class="folder"><bdi>{escape_name(folder + slash)}</bdi></span>'
-    return f"<bdi>{escape_name(name)}</bdi>{below if slash else ''}"
+        folder, slash, name = "", "", path
+    breakable = escape_name(folder + slash).replace("/", "/<wbr>")
+    parents = f"<bdi>{breakable}</bdi>" if slash else ""
+    small = " · ".join(part for part in (parents, below) if part)
+    line = f'<span class="folder">{small}</span>' if small else ""
+    return f"<bdi>{escape_name(name)}</bdi>{after}{line}"
 
 
 def picture(shown: Shown, name: str) -> str:
@@ -63,7 +69,7 @@ def duration(milliseconds: float) -> str:
 def count(number: int, noun: str) -> str:
     """A number and its noun, in the plural where it has to be: "1 query", "2 queries"."""
     plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
-    return f"{number} {noun if number == 1 else plural}"
+    return f"{number:,} {noun if number == 1 else plural}"
 
 
 def _prints(char: str) -> bool:

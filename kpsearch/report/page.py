@@ -110,7 +110,8 @@ def _overview(answers: Sequence[AnswerView]) -> str:
 
 def _square(number: int, view: AnswerView) -> str:
     kind = status(view)
-    sign, truth = {None: ("", ""), True: ("✓", ", right"), False: ("✗", ", wrong")}[view.right]
+    unknown = (str(number), "")
+    sign, truth = {None: unknown, True: ("✓", ", right"), False: ("✗", ", wrong")}[view.right]
     label = f"Query {number}, {escape_name(view.answer.query)}: {kind}{truth}"
     wrong = " wrong" if view.right is False else ""
     return (

@@ -31,6 +31,7 @@ h1 {
 header { margin-bottom: 2rem; }
 .index { display: flex; flex-wrap: wrap; gap: 0.5rem 2.25rem; margin: 0 0 1.25rem; }
 .index dt { color: var(--quiet); font-size: 0.8125rem; }
+.index dt::first-letter { text-transform: uppercase; }
 .index dd { margin: 0; overflow-wrap: anywhere; }
 .figures {
   display: flex; flex-wrap: wrap; gap: 0.25rem 1.75rem; margin: 0; padding: 0.875rem 0;
@@ -39,7 +40,7 @@ header { margin-bottom: 2rem; }
 .figures b { color: var(--ink); font-weight: 600; }
 .overview { display: flex; flex-wrap: wrap; gap: 3px; margin-top: 1rem; }
 .overview a {
-  width: 1.5rem; height: 1.5rem; border-radius: 3px; font-size: 0.75rem; line-height: 1.5rem;
+  min-width: 1.5rem; height: 1.5rem; border-radius: 3px; font-size: 0.75rem; line-height: 1.5rem;
   text-align: center; text-decoration: none; color: var(--yes); background: var(--yes-soft);
 }
 .overview a.no-match { color: var(--none); background: var(--none-soft); }
@@ -117,9 +118,23 @@ footer { margin-top: 2rem; color: var(--quiet); font-size: 0.8125rem; }
   }
   .query .thumbnail { grid-row: 1 / span 3; }
   .query h2 { margin-top: 0; }
-  th, td { padding-right: 0.625rem; }
-  .small { width: 3rem; }
   .stages .total { margin-left: 0; }
+}
+@media screen and (max-width: 34rem) {
+  thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  table, tbody { display: block; }
+  tr {
+    display: grid; grid-template-columns: 1rem 2.5rem repeat(3, auto) 1fr; gap: 0.125rem 0.625rem;
+    padding: 0.5rem 0; border-bottom: 1px solid var(--line);
+  }
+  td, td:last-child { width: auto; padding: 0; border: 0; text-align: left; }
+  .tiny { max-width: 100%; }
+  .small { width: auto; grid-row: 1 / span 2; grid-column: 2; }
+  .item { grid-column: 3 / -1; }
+  td[data-label] { font-size: 0.8125rem; white-space: nowrap; }
+  td[data-label]::before { content: attr(data-label) " "; color: var(--quiet); }
+  td:nth-child(1) { grid-row: 1 / span 2; }
+  td:nth-child(n+4) { grid-row: 2; }
 }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
 @media print {

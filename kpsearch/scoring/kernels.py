@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,5 +81,4 @@ def _blocks(ends: npt.NDArray[np.int64], size: int) -> Sequence[tuple[int, int]]
         return []
     cuts = np.unique(np.searchsorted(ends, np.arange(size, int(ends[-1]) + size, size)))
     bounds = [0, *(cuts[cuts > 0]).tolist(), len(ends)]
-    return [(a, b) for a, b in zip(bounds, bounds[1:], strict=False) if a < b]
-
+    return [(a, b) for a, b in pairwise(bounds) if a < b]

@@ -40,6 +40,10 @@ WEIGHTINGS = Registry(
 )
 
 
+SMALLEST = 1e-300
+"""Keeps E above 0, where nothing is expected at all."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CollectionFacts:
     """What weights depend on, besides the match itself. Counts are of live images."""
@@ -94,7 +98,7 @@ def expected_matches(
     expected = density[words]
     expected *= facts.image_length[images]
     expected *= facts.chance[distances]
-    return np.maximum(expected, 1e-300)
+    return np.asarray(np.maximum(expected, SMALLEST))
 
 
 class Likelihood:

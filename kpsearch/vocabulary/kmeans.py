@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,7 +54,7 @@ def train_tree(
 def share_leaves(populations: npt.NDArray[np.intp], words: int) -> npt.NDArray[np.intp]:
     """Leaves of each branch, in proportion to its population, at least one each."""
     total = max(int(populations.sum()), 1)
-    return np.maximum(1, np.floor(populations * (words / total))).astype(np.intp)
+    return np.asarray(np.maximum(1, populations * (words / total)), dtype=np.intp)
 
 
 def lloyd(
@@ -66,9 +65,11 @@ def lloyd(
         return np.unique(descriptors, axis=0)
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
 
     model = KMeans(k, init="random", n_init=1, max_iter=iterations, tol=0.0, random_state=seed)
-    with warnings.catch_warnings():
+    # One thread: scikit-learn's sums depend on the order in which its threads finish.
+    with threadpool_limits(limits=1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points than k
         model.fit(descriptors.astype(np.float32))
     return np.unique(np.rint(model.cluster_centers_).astype(np.uint8), axis=0)

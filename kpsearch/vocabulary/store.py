@@ -18,11 +18,20 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 FORMAT_VERSION = 1
-NAMES = ("branches", "leaves", "leaf_start", "projection", "thresholds", "chance", "facts")
+LAYOUT: dict[str, tuple[type[np.generic], int]] = {
+    "branches": (np.uint8, 2),
+    "leaves": (np.uint8, 2),
+    "leaf_start": (np.uint32, 1),
+    "projection": (np.int8, 2),
+    "thresholds": (np.int8, 2),
+    "chance": (np.float64, 1),
+    "facts": (np.uint8, 1),
+}
+"""Type and number of dimensions of each array."""
 
 
 def vocabulary_arrays(vocabulary: Vocabulary) -> dict[str, npt.NDArray[Any]]:
-    """The arrays that make up a vocabulary; text and numbers are in ``facts`` (name=value lines)."""
+    """The arrays of a vocabulary; text and numbers are in ``facts``, as name=value lines."""
     facts = f"format_version={FORMAT_VERSION}\nextractor={vocabulary.extractor}\n"
     facts += f"seed={vocabulary.seed}\n"
     return {
@@ -38,34 +47,47 @@ def vocabulary_arrays(vocabulary: Vocabulary) -> dict[str, npt.NDArray[Any]]:
 
 def unpack_vocabulary(array: Callable[[str], npt.NDArray[Any]]) -> Vocabulary:
     """A vocabulary from its arrays, asked for by name; raises `IndexDamaged` if they do not fit."""
-    found = {name: array(name) for name in NAMES}
-    lines = found["facts"].tobytes().decode().splitlines()
-    facts = dict(line.split("=", 1) for line in lines)
-    if facts.get("format_version") != str(FORMAT_VERSION):
-        raise IndexDamaged(f"vocabulary of format version {facts.get('format_version')}")
+    found = {name: array(name) for name in LAYOUT}
+    for name, (dtype, dimensions) in LAYOUT.items():
+        if found[name].dtype != dtype or found[name].ndim != dimensions:
+            raise IndexDamaged(f"vocabulary: {name} is not what it should be")
+    try:
+        facts = _facts(found["facts"])
+        extractor, seed = facts["extractor"], int(facts["seed"])
+    except (ValueError, KeyError) as error:
+        raise IndexDamaged(f"vocabulary: its facts cannot be read ({error})") from error
     _check_shapes(found)
     return Vocabulary(
         tree=Tree(found["branches"], found["leaves"], found["leaf_start"]),
         embedding=HammingEmbedding(found["projection"], found["thresholds"]),
         chance=found["chance"],
-        extractor=facts["extractor"],
-        seed=int(facts["seed"]),
+        extractor=extractor,
+        seed=seed,
     )
+
+
+def _facts(text: npt.NDArray[np.uint8]) -> dict[str, str]:
+    facts = dict(line.split("=", 1) for line in text.tobytes().decode().splitlines())
+    if facts["format_version"] != str(FORMAT_VERSION):
+        raise IndexDamaged(f"vocabulary of format version {facts['format_version']}")
+    return facts
 
 
 def _check_shapes(found: Mapping[str, npt.NDArray[Any]]) -> None:
     words, dimension = found["leaves"].shape
     branches = len(found["branches"])
-    starts = found["leaf_start"]
+    starts, chance = found["leaf_start"], found["chance"]
     fits = (
-        found["branches"].shape == (branches, dimension)
+        branches > 0
+        and found["branches"].shape == (branches, dimension)
         and starts.shape == (branches + 1,)
         and int(starts[0]) == 0
         and int(starts[-1]) == words
         and bool((np.diff(starts.astype(np.int64)) > 0).all())
         and found["projection"].shape == (64, dimension)
         and found["thresholds"].shape == (words, 64)
-        and found["chance"].shape == (65,)
+        and chance.shape == (65,)
+        and bool(((chance >= 0) & (chance <= 1)).all())
     )
     if not fits:
         raise IndexDamaged("vocabulary: its arrays do not fit each other")
@@ -77,9 +99,18 @@ def load_vocabulary(path: str | os.PathLike[str]) -> Vocabulary:
 
     try:
         with h5py.File(path, "r") as file:
-            plain = {name: np.asarray(file[name][()]) for name in NAMES}
+            plain = {name: np.asarray(file[name][()]) for name in LAYOUT}
         return unpack_vocabulary(plain.__getitem__)
     except FileNotFoundError:
         raise KpsearchError(f"{Path(path)}: no such vocabulary file") from None
-    except (OSError, KeyError, ValueError, AttributeError, TypeError, IndexDamaged) as error:
+    except (
+        OSError,
+        KeyError,
+        ValueError,
+        AttributeError,
+        TypeError,
+        RuntimeError,
+        MemoryError,
+        IndexDamaged,
+    ) as error:
         raise KpsearchError(f"{Path(path)}: not a kpsearch vocabulary ({error})") from error

@@ -50,7 +50,7 @@ class Tree:
         closeness, leaf = self._best_leaves(
             points, top_columns(near, min(branches, len(self.branches))), words
         )
-        best = top_columns(closeness, words)
+        best = np.argsort(-closeness, axis=1, kind="stable")[:, :words]
         found = np.take_along_axis(leaf, best, axis=1)
         absent = np.isneginf(np.take_along_axis(closeness, best, axis=1))
         return np.where(absent, found[:, :1], found)
@@ -93,22 +93,27 @@ class Planes:
 
     @classmethod
     def of(cls, centroids: npt.NDArray[np.uint8]) -> Planes:
+        """The planes of (k, d) centroids."""
         columns = centroids.astype(np.float32)
         return cls(columns, 0.5 * np.einsum("ij,ij->i", columns, columns))
 
     def closeness(self, points: npt.NDArray[np.float32], rows: slice) -> npt.NDArray[np.float32]:
-        """x·c − ½‖c‖², largest for the nearest c; whole numbers, hence exact in float32 below 2^24."""
+        """x·c − ½‖c‖², largest for the nearest c; in halves, hence exact in float32 below 2^23."""
         near = points @ self.columns[rows].T
         near -= self.half_norms[rows]
         return near
 
 
 def top_columns(values: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.intp]:
-    """Columns of the ``count`` largest values of each row, largest first, ties to the left."""
-    if count == 1:
-        return values.argmax(axis=1)[:, None]
-    if count >= values.shape[1]:
-        return np.argsort(-values, axis=1, kind="stable")[:, :count]
-    found = np.sort(np.argpartition(-values, count - 1, axis=1)[:, :count], axis=1)
-    order = np.argsort(-np.take_along_axis(values, found, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(found, order, axis=1)
+    """Columns of the ``count`` largest values of each row, largest first, ties to the left.
+
+    Values must be finite and ``count`` at most their columns. A few passes of argmax are faster
+    than a partition, which also takes any of the columns that tie for the last place.
+    """
+    remaining = values.copy()
+    rows = np.arange(len(values))
+    found = np.empty((len(values), count), np.intp)
+    for column in range(count):
+        found[:, column] = remaining.argmax(axis=1)
+        remaining[rows, found[:, column]] = -np.inf
+    return found

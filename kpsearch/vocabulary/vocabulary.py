@@ -77,7 +77,5 @@ def train_vocabulary(
     return Vocabulary(tree, embedding, chance, extractor, options.seed)
 
 
-def _blocks(
-    descriptors: npt.NDArray[np.uint8], size: int = 16384
-) -> list[npt.NDArray[np.uint8]]:
+def _blocks(descriptors: npt.NDArray[np.uint8], size: int = 16384) -> list[npt.NDArray[np.uint8]]:
     return [descriptors[low : low + size] for low in range(0, len(descriptors), size)]

@@ -1,0 +1,102 @@
+"""Indexes without pictures: keypoints drawn at random, written and opened as the engine does."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+import xxhash
+
+from kpsearch.index import ImageRecord, IndexWriter, Keypoints, Segment, Snapshot, pack_segment
+from kpsearch.index.container import FileEntry, MappedFile, describe
+from kpsearch.index.manifest import SegmentEntry
+from kpsearch.options import FeatureOptions
+from kpsearch.types import ImageSize, Reject
+from kpsearch.vocabulary import Vocabulary
+from kpsearch.vocabulary.embedding import HammingEmbedding
+from kpsearch.vocabulary.tree import Tree
+
+WORDS = 8
+
+Indexed = tuple[ImageRecord, Keypoints]
+
+
+@cache
+def small_vocabulary() -> Vocabulary:
+    """Of words that mean nothing."""
+    rng = np.random.default_rng(0)
+    leaves = rng.integers(0, 120, (WORDS, 128), dtype=np.uint8)
+    tree = Tree(leaves.mean(axis=0, keepdims=True).astype(np.uint8), leaves, np.uint32([0, WORDS]))
+    embedding = HammingEmbedding(
+        rng.integers(-20, 20, (64, 128), dtype=np.int8), np.zeros((WORDS, 64), np.int8)
+    )
+    return Vocabulary(tree, embedding, np.linspace(0, 1, 65), "sift")
+
+
+def random_keypoints(rng: np.random.Generator, count: int, words: int = WORDS) -> Keypoints:
+    return Keypoints(
+        word=rng.integers(0, words, count, dtype=np.uint32),
+        signature=rng.integers(0, 2**63, count, dtype=np.uint64),
+        x=rng.integers(0, 65536, count, dtype=np.uint16),
+        y=rng.integers(0, 65536, count, dtype=np.uint16),
+        scale=rng.integers(0, 256, count, dtype=np.uint8),
+        angle=rng.integers(0, 256, count, dtype=np.uint8),
+    )
+
+
+def record(path: str, *, warning: str = "") -> ImageRecord:
+    name = os.fsencode(path)
+    return ImageRecord(
+        path=path,
+        size=ImageSize(640, 480),
+        size_bytes=len(name),
+        mtime_ns=1_700_000_000_123_456_789,
+        content_hash=xxhash.xxh3_128_digest(name),
+        category="tea",
+        warning=warning,
+    )
+
+
+def random_images(counts: Sequence[int], *, seed: int = 0, words: int = WORDS) -> list[Indexed]:
+    """An image with each number of keypoints, named by its place."""
+    rng = np.random.default_rng(seed)
+    return [
+        (record(f"/pictures/{i}.jpg"), random_keypoints(rng, count, words))
+        for i, count in enumerate(counts)
+    ]
+
+
+def mapped(content: bytes, entry: FileEntry | None = None) -> MappedFile:
+    """A file of the index, without a disk."""
+    memory = mmap.mmap(-1, len(content))
+    memory.write(content)
+    return MappedFile(entry or describe("file.h5", content), memory)
+
+
+def open_segment(
+    images: list[Indexed], rejects: Sequence[Reject] = (), words: int = WORDS
+) -> Segment:
+    content = pack_segment(images, list(rejects), words)
+    keypoints = sum(len(points) for _, points in images)
+    entry = SegmentEntry(describe("segment.h5", content), 0, len(images), keypoints, len(rejects))
+    return Segment(entry, mapped(content, entry.file), words)
+
+
+def write_index(
+    folder: str | os.PathLike[str],
+    batches: Sequence[list[Indexed]],
+    *,
+    vocabulary: Vocabulary | None = None,
+    rejects: Sequence[Reject] = (),
+) -> Snapshot:
+    """An index with a commit for each batch; the rejects go with the last."""
+    with IndexWriter(folder) as writer:
+        writer.create(FeatureOptions(), vocabulary or small_vocabulary())
+        for batch in batches[:-1]:
+            writer.commit(batch)
+        if batches:
+            writer.commit(batches[-1], rejects)
+    return Snapshot.open(folder)

@@ -1,0 +1,117 @@
+import math
+
+import cv2
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from kpsearch.features import to_original_pixels
+from kpsearch.features.select import spread_keypoints
+from kpsearch.features.sift import features_from_keypoints, root_sift
+from kpsearch.types import Features, ImageSize
+
+histograms = hnp.arrays(
+    np.float32, st.tuples(st.integers(0, 4), st.just(128)), elements=st.floats(0, 255, width=32)
+)
+
+
+def spread_one_by_one(xy, response, size, limit):
+    """The rule in `spread_keypoints`, keypoint by keypoint."""
+    cells = [
+        (
+            min(max(int((x + 0.5) / size.width * 8), 0), 7),
+            min(max(int((y + 0.5) / size.height * 8), 0), 7),
+        )
+        for x, y in xy.astype(np.float32)
+    ]
+    strength = []
+    for i, cell in enumerate(cells):
+        rank = sum(
+            other == cell and (response[j], -j) > (response[i], -i)
+            for j, other in enumerate(cells)
+            if j != i
+        )
+        strength.append(response[i] / (1 + rank / (limit / 64)))
+    order = sorted(range(len(xy)), key=lambda i: (-strength[i], i))
+    return sorted(order[:limit])
+
+
+@st.composite
+def crowds(draw):
+    n = draw(st.integers(0, 60))
+    size = ImageSize(draw(st.sampled_from([64, 400])), draw(st.sampled_from([64, 256])))
+    seed = draw(st.integers(0, 2**32 - 1))
+    rng = np.random.default_rng(seed)
+    crowd = rng.integers(0, draw(st.sampled_from([5, 64])), (n, 2)) + rng.choice([0.0, 0.25])
+    # Powers of two and few of them: ties are common and every division is exact enough.
+    response = 2.0 ** rng.integers(-6, 0, n)
+    return crowd.astype(np.float32), response.astype(np.float32), size
+
+
+@given(histograms)
+def test_root_sift_is_the_root_of_the_share_of_each_bin(rows):
+    found = root_sift(rows)
+    assert found.shape == rows.shape
+    for row, bytes_found in zip(rows.tolist(), found.tolist(), strict=True):
+        mass = math.fsum(row)
+        for value, byte in zip(row, bytes_found, strict=True):
+            exact = math.sqrt(value / mass) * 512 if mass > 1e-30 else 0.0
+            assert abs(byte - min(exact, 255)) <= 0.51
+
+
+@given(crowds(), st.integers(1, 70))
+def test_spread_keypoints_follows_its_rule_with_ties_to_the_first(crowd, limit):
+    xy, response, size = crowd
+    kept = spread_keypoints(xy, response, size, limit)
+    assert len(kept) == min(limit, len(xy))
+    assert (np.diff(kept) > 0).all()
+    if len(xy) > limit:
+        assert kept.tolist() == spread_one_by_one(xy, response, size, limit)
+
+
+@given(crowds(), st.integers(1, 70))
+def test_the_strongest_keypoint_of_all_is_kept_at_any_limit(crowd, limit):
+    xy, response, size = crowd
+    kept = set(spread_keypoints(xy, response, size, limit).tolist())
+    if kept:
+        assert response[list(kept)].max() == response.max()
+
+
+@given(st.permutations(range(6)), st.integers(0, 2**32 - 1))
+def test_the_order_in_which_opencv_lists_keypoints_does_not_matter(order, seed):
+    rng = np.random.default_rng(seed)
+    places = rng.permutation(36)[:6]
+    responses = rng.choice([0.25, 0.5], 6)
+    points = [
+        cv2.KeyPoint(float(place % 6), float(place // 6), 5.0, 30.0, float(response))
+        for place, response in zip(places, responses, strict=True)
+    ]
+    descriptors = np.arange(6, dtype=np.uint8)[:, None]
+    one = features_from_keypoints(points, descriptors, ImageSize(6, 6))
+    other = features_from_keypoints(
+        [points[i] for i in order], descriptors[list(order)], ImageSize(6, 6)
+    )
+    np.testing.assert_array_equal(one.xy, other.xy)
+    np.testing.assert_array_equal(one.descriptors, other.descriptors)
+    assert (np.diff(one.response) <= 0).all()
+
+
+@given(
+    st.tuples(st.integers(1, 50), st.integers(1, 50)),
+    st.tuples(st.integers(1, 5000), st.integers(1, 5000)),
+    st.tuples(st.floats(0, 1), st.floats(0, 1)),
+)
+def test_a_keypoint_keeps_its_share_of_the_width_and_height(worked, original, share):
+    place = np.array([share]) * worked - 0.5
+    features = Features(
+        xy=place.astype(np.float32),
+        scale=np.ones(1, np.float32),
+        angle_rad=np.zeros(1, np.float32),
+        response=np.zeros(1, np.float32),
+        descriptors=np.zeros((1, 4), np.uint8),
+        image_size=ImageSize(*worked),
+    )
+    moved = to_original_pixels(features, ImageSize(*original))
+    assert moved.xy.dtype == moved.scale.dtype == np.float32
+    np.testing.assert_allclose((moved.xy[0] + 0.5) / original, share, atol=1e-5)

@@ -1,0 +1,82 @@
+"""Segments at their edges, and those that do not fit together."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from kpsearch.errors import IndexDamaged
+from kpsearch.index import Segment, pack_segment, quantise_keypoints
+from kpsearch.index.container import describe
+from kpsearch.index.manifest import SegmentEntry
+from kpsearch.types import ImageSize
+from tests.indexes import WORDS, mapped, open_segment, random_images, record
+
+
+def test_equal_images_make_equal_bytes():
+    one, other = (pack_segment(random_images([5, 0, 9], seed=4), [], WORDS) for _ in range(2))
+    assert one == other
+
+
+def test_a_segment_may_be_empty():
+    segment = open_segment([])
+    assert len(segment) == 0
+    assert segment.rejects() == []
+    assert segment.image_of(np.empty(0, np.uint32)).shape == (0,)
+
+
+def test_keypoints_on_and_over_the_edge_stay_in_the_picture():
+    size = ImageSize(100, 50)
+    xy = np.array([[-0.5, -0.5], [99.4, 49.4], [120.0, -3.0]], np.float32)
+    scale = np.array([0.2, 1e9, 1.0], np.float32)
+    angle = np.array([0.0, 2 * np.pi - 1e-6, np.pi], np.float32)
+    zeros = np.zeros(3, np.uint32)
+    points = quantise_keypoints(xy, scale, angle, size, zeros, zeros.astype(np.uint64))
+    image = dataclasses.replace(record("/a.jpg"), size=size)
+    found = open_segment([(image, points)]).geometry(np.arange(3), np.zeros(3, np.int64))
+    assert np.all((found.xy >= -0.5) & (found.xy <= [99.5, 49.5]))
+    assert np.all(np.abs(found.xy[:2] - xy[:2]) <= [100 / 65536, 50 / 65536])
+    assert found.scale[0] == 1.0
+    assert found.angle_rad.tolist() == [0.0, 0.0, pytest.approx(np.pi)]
+
+
+def test_a_posting_beyond_the_keypoints_is_damage():
+    segment = open_segment(random_images([3, 4]))
+    with pytest.raises(IndexDamaged, match=r"segment\.h5"):
+        segment.image_of(np.array([2, 7], np.uint32))
+
+
+@pytest.mark.parametrize("field", ["images", "keypoints"])
+def test_a_manifest_that_counts_otherwise_is_damage(field):
+    content = pack_segment(random_images([3, 4]), [], WORDS)
+    entry = SegmentEntry(describe("segment.h5", content), 0, 2, 7, 0)
+    wrong = dataclasses.replace(entry, **{field: getattr(entry, field) + 1})
+    with pytest.raises(IndexDamaged, match=r"segment\.h5"):
+        Segment(wrong, mapped(content, entry.file), WORDS)
+
+
+def test_a_segment_of_another_vocabulary_is_damage():
+    content = pack_segment(random_images([3, 4]), [], WORDS)
+    entry = SegmentEntry(describe("segment.h5", content), 0, 2, 7, 0)
+    with pytest.raises(IndexDamaged, match=r"segment\.h5"):
+        Segment(entry, mapped(content, entry.file), WORDS + 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "images", "words"),
+    [("postings/start", 40, 20_000), ("images/keypoint_start", 20_000, 8)],
+)
+@pytest.mark.parametrize("element", [0, 9_999, -1])
+def test_starts_too_many_for_the_structure_hash_are_checked_all_the_same(
+    name, images, words, element
+):
+    content = pack_segment(random_images([1] * images, words=words), [], words)
+    entry = SegmentEntry(describe("segment.h5", content), 0, images, images, 0)
+    place = entry.file.arrays[name]
+    changed = bytearray(content)
+    starts = np.frombuffer(changed, np.uint32, place.shape[0], place.offset)
+    starts[element] ^= 1 << 30
+    with pytest.raises(IndexDamaged, match=r"segment\.h5"):
+        Segment(entry, mapped(bytes(changed), entry.file), words)
