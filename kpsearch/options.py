@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kpsearch.errors import UsageError
+
 
 @dataclass(frozen=True, slots=True)
 class FeatureOptions:
@@ -13,6 +15,8 @@ class FeatureOptions:
     max_side_px: int = 800
     """Pictures with a longer side are shrunk to it before detection."""
     max_keypoints: int = 1000
+    contrast_threshold: float = 0.025
+    """Of SIFT (Lowe 2004, §4): lower finds fainter keypoints. OpenCV's own default is 0.04."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,10 @@ class VerificationOptions:
     false_alarms: float = 0.01
     """A hit is called verified when chance would give so few such hits in a whole shortlist."""
 
+    def __post_init__(self) -> None:
+        if self.shortlist < 1:
+            raise UsageError(f"a shortlist of {self.shortlist} images verifies nothing")
+
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
@@ -70,3 +78,7 @@ class SearchOptions:
     scoring: ScoringOptions = ScoringOptions()
     verification: VerificationOptions | None = VerificationOptions()
     """None skips spatial verification."""
+
+    def __post_init__(self) -> None:
+        if self.limit < 1:
+            raise UsageError(f"{self.limit} hits cannot be returned")

@@ -318,7 +318,11 @@ class Searcher:
 
 
 def crop(picture: Image, region: Region) -> Image:
-    """A region of a picture as a picture; raises `UsageError` if it is not inside."""
+    """A region of a picture as a picture; raises `UsageError` if it is not inside.
+
+    The pixels may be fewer than the size says (a picture decoded reduced): the region is in
+    pixels of the original, and at least one pixel of each side is kept.
+    """
     right, bottom = region.x + region.width, region.y + region.height
     inside = 0 <= region.x < right <= picture.size.width
     if not (inside and 0 <= region.y < bottom <= picture.size.height):
@@ -326,7 +330,12 @@ def crop(picture: Image, region: Region) -> Image:
             f"{picture.path}: region {','.join(map(str, region))} is not inside the picture "
             f"of {picture.size.width} x {picture.size.height} pixels"
         )
-    pixels = picture.pixels[region.y : bottom, region.x : right]
+    height, width = picture.pixels.shape[:2]
+    across, down = width / picture.size.width, height / picture.size.height
+    left, top = int(region.x * across), int(region.y * down)
+    pixels = picture.pixels[
+        top : max(top + 1, round(bottom * down)), left : max(left + 1, round(right * across))
+    ]
     return replace(picture, pixels=pixels, size=ImageSize(region.width, region.height))
 
 

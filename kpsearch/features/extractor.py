@@ -26,10 +26,10 @@ class Extractor(Protocol):
     descriptor_size: int
     """Bytes in a descriptor."""
 
-    def extract(self, pixels: npt.NDArray[np.uint8], max_keypoints: int) -> Features:
+    def extract(self, pixels: npt.NDArray[np.uint8], options: FeatureOptions) -> Features:
         """Keypoints of a grey (h, w) picture, in its own pixel coordinates.
 
-        About ``max_keypoints`` or somewhat more, so that a choice is left; none for a flat
+        About ``options.max_keypoints`` or somewhat more, so that a choice is left; none for a flat
         picture.
         """
         ...
@@ -47,7 +47,7 @@ def extract_features(image: Image, options: FeatureOptions) -> Features:
     The picture is shrunk to ``options.max_side_px`` first, never enlarged.
     """
     pixels = shrink(image.pixels, options.max_side_px)
-    found = make_extractor(options.extractor).extract(pixels, options.max_keypoints)
+    found = make_extractor(options.extractor).extract(pixels, options)
     chosen = spread_keypoints(found.xy, found.response, found.image_size, options.max_keypoints)
     return to_original_pixels(found.take(chosen), image.size)
 

@@ -12,7 +12,9 @@ from kpsearch.types import Features, ImageSize
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-CANDIDATES_A_KEYPOINT = 1.25
+    from kpsearch.options import FeatureOptions
+
+CANDIDATES_A_KEYPOINT = 1.15
 """Keypoints described for each one kept: what the choice by spatial spread draws on."""
 
 QUANTISATION = 512.0
@@ -24,10 +26,12 @@ class Sift:
 
     descriptor_size = 128
 
-    def extract(self, pixels: npt.NDArray[np.uint8], max_keypoints: int) -> Features:
+    def extract(self, pixels: npt.NDArray[np.uint8], options: FeatureOptions) -> Features:
         """Strongest keypoints of a grey (h, w) picture, in its own pixels."""
         sift = cv2.SIFT_create(  # type: ignore[attr-defined]  # 5.x stubs leave it out
-            nfeatures=int(max_keypoints * CANDIDATES_A_KEYPOINT), enable_precise_upscale=True
+            nfeatures=int(options.max_keypoints * CANDIDATES_A_KEYPOINT),
+            contrastThreshold=options.contrast_threshold,
+            enable_precise_upscale=True,
         )
         keypoints, descriptors = sift.detectAndCompute(pixels, None)
         size = ImageSize(pixels.shape[1], pixels.shape[0])

@@ -41,7 +41,7 @@ def sum_by_image(
 def best(scores: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.intp]:
     """Slots of the ``count`` highest scores above 0, highest first, ties by slot."""
     positive = np.flatnonzero(scores > 0)
-    if len(positive) > count:
+    if len(positive) > count > 0:
         values = scores[positive]
         floor = np.partition(values, len(values) - count)[len(values) - count]
         positive = positive[values >= floor]

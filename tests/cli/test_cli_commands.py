@@ -64,22 +64,26 @@ def test_a_photo_finds_its_pack_and_a_stranger_none(photos, catalogue_index):
             assert instance in answer["hits"][0]["image"]
 
 
-def test_a_hit_has_the_same_fields_verified_or_not(photos, catalogue_index):
-    answer = json.loads(done("query", "-i", catalogue_index, "--json", next(iter(photos))))
-    assert set(answer) == {"query", "hits", "no_match", "no_features", "warnings", "timings_ms"}
-    assert {hit["verified"] for hit in answer["hits"]} == {True, False}
-    assert [hit["rank"] for hit in answer["hits"]] == list(range(1, len(answer["hits"]) + 1))
+def test_an_answer_has_the_same_fields_verified_or_not(photos, catalogue_index):
+    lines = done("query", "-i", catalogue_index, "--json", *photos).splitlines()
+    parts = {"query", "hits", "no_match", "no_features", "warnings", "timings_ms"}
+    hits = []
+    for answer in map(json.loads, lines):
+        assert set(answer) == parts
+        assert set(answer["timings_ms"]) >= {"read", "extract", "quantise", "score", "verify"}
+        assert [hit["rank"] for hit in answer["hits"]] == list(range(1, len(answer["hits"]) + 1))
+        hits += answer["hits"]
+    assert {hit["verified"] for hit in hits} == {True, False}
     fields = "rank image id category score inliers verified region query_region transform"
-    for hit in answer["hits"]:
+    for hit in hits:
         assert set(hit) == set(fields.split())
         assert isinstance(hit["id"], int)
         assert os.path.isabs(hit["image"])
         geometry = (hit["region"], hit["query_region"], hit["transform"])
-        assert all(part is not None for part in geometry) is hit["verified"]
+        assert {part is not None for part in geometry} == {hit["verified"]}
         if hit["verified"]:
             assert [len(row) for row in hit["transform"]] == [3, 3, 3]
             assert all(len(point) == 2 for point in hit["region"] + hit["query_region"])
-    assert set(answer["timings_ms"]) >= {"read", "extract", "quantise", "score", "verify"}
 
 
 def test_the_hits_shown_are_as_many_as_asked_for(photos, catalogue_index):
@@ -194,7 +198,7 @@ def test_features_are_chosen_once_for_an_index(pictures, catalogue_index, tmp_pa
     done(*command, *options)
     facts = json.loads(done("info", "--json", index))
     wanted = {"extractor": "sift", "max_side_px": 100, "max_keypoints": 50}
-    assert facts["features"] == wanted
+    assert facts["features"].items() >= wanted.items()
     assert facts["keypoints"] <= 150
     assert facts["vocabulary"] == json.loads(done("info", "--json", catalogue_index))["vocabulary"]
     other = run(*command, "--max-keypoints", "60")

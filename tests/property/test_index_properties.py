@@ -40,7 +40,7 @@ from tests.indexes import (
 )
 
 few = settings(deadline=None, max_examples=12)
-some = settings(deadline=None, max_examples=60)
+some = settings(deadline=None, max_examples=40)
 
 DTYPES = ["u1", "<u2", "<u4", "<u8", "i1", "<i8", "<f4", "<f8"]
 any_array = st.sampled_from(DTYPES).flatmap(
@@ -164,7 +164,7 @@ def _with_its_hash(value: dict) -> bytes:
     return json.dumps({**rest, "hash": digest}).encode()
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(st.sampled_from(_places(json.loads(CONTENT))[1:]), any_json)
 def test_a_manifest_forged_in_one_place_is_damaged_or_well_formed(place, forged):
     value = json.loads(CONTENT)

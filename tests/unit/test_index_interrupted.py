@@ -67,8 +67,8 @@ print(last - 1)
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pictures")
-    for seed in range(5):
-        coded = cv2.imencode(".png", textured(seed, 120, 90))[1]
+    for seed in range(4):
+        coded = cv2.imencode(".png", textured(seed, 80, 60))[1]
         (folder / f"{seed}.png").write_bytes(coded.tobytes())
     return folder
 
@@ -89,7 +89,7 @@ def _known_names(folder: Path) -> set[str]:
 def test_a_run_killed_at_any_step_is_completed_by_the_next(pictures, tmp_path):
     build_index([pictures], tmp_path / "whole")
     expected = [record.path for record in Snapshot.open(tmp_path / "whole").records()]
-    assert len(expected) == 5
+    assert len(expected) == 4
     vocabulary = next((tmp_path / "whole").glob("vocabulary-*.h5"))
     root = tmp_path / "killed"
     root.mkdir()
@@ -102,7 +102,7 @@ def test_a_run_killed_at_any_step_is_completed_by_the_next(pictures, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     kills = int(done.stdout)
-    assert kills > 30
+    assert kills > 25
     found: list[int] = []
     for step in range(1, kills + 1):
         folder = root / str(step)
@@ -114,10 +114,10 @@ def test_a_run_killed_at_any_step_is_completed_by_the_next(pictures, tmp_path):
             _check_files(snapshot)
             found.append(snapshot.images)
         report = build_index([pictures], folder, vocabulary=vocabulary)
-        assert report.added == 5 - max(found[-1], 0)
+        assert report.added == 4 - max(found[-1], 0)
         snapshot = Snapshot.open(folder)
         _check_files(snapshot)
         assert [record.path for record in snapshot.records()] == expected
         assert set(os.listdir(folder)) <= _known_names(folder)
     assert found == sorted(found)
-    assert set(found) == {-1, 0, 2, 4, 5}
+    assert set(found) == {-1, 0, 2, 4}
