@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kpsearch.options import VocabularyOptions
 
 MAX_WORDS = 65_536
-KEYPOINTS_A_WORD = 128
+KEYPOINTS_A_WORD = 192
 """A small catalogue has small words' worth of evidence: measured in docs/benchmarks.md."""
 
 
