@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 from bench_data import truth_or_generated
 
+from kpsearch.evaluation import Truth
 from kpsearch.features import extract_features
 from kpsearch.images import read_image
 from kpsearch.index import ImageRecord, IndexWriter, Keypoints, Snapshot
@@ -171,6 +172,15 @@ def opening_time(folder: Path) -> None:
     print(f"opening: {spent * 1000:.0f} ms, with word statistics {both * 1000:.0f} ms")
 
 
+def evenly(truth: Truth, count: int, rng: np.random.Generator) -> list[str]:
+    """About ``count`` queries, as many from each source."""
+    by_source: dict[str, list[str]] = {}
+    for row in truth.queries():
+        by_source.setdefault(row.source, []).append(row.path)
+    share = -(-count // len(by_source))
+    return [paths[i] for paths in by_source.values() for i in rng.permutation(len(paths))[:share]]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=100_000)
@@ -183,8 +193,7 @@ def main() -> None:
     print(f"descriptors of {kind}")
     references = [row.path for row in truth.references()]
     rng = np.random.default_rng(1)
-    asked = [row.path for row in truth.queries()]
-    queries = [asked[i] for i in rng.permutation(len(asked))[: given.queries]]
+    queries = evenly(truth, given.queries, rng)
     with tempfile.TemporaryDirectory(prefix="kpsearch-bench-") as scratch:
         folder = given.folder or Path(scratch)
         build(folder, references, given.images, given.words, given.segment)

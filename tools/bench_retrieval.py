@@ -26,7 +26,6 @@ from kpsearch.options import (
     FeatureOptions,
     ScoringOptions,
     SearchOptions,
-    VerificationOptions,
     VocabularyOptions,
 )
 

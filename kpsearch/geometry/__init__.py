@@ -4,10 +4,9 @@ from kpsearch.geometry.correspondences import Correspondences, Frames, one_to_on
 from kpsearch.geometry.homography import find_homography, inverse, is_plausible, project
 from kpsearch.geometry.region import outline, projected_outline
 from kpsearch.geometry.spatial import similarity_inliers
-from kpsearch.geometry.verify import NOT_VERIFIED, Verification, verify
+from kpsearch.geometry.verify import Verification, verify
 
 __all__ = [
-    "NOT_VERIFIED",
     "Correspondences",
     "Frames",
     "Verification",

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
+CELLS_A_SIDE = 1 << 16
+"""Of the grid of places, at most."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Frames:
     """Local frames of m keypoints: where, how large, which way up."""
@@ -70,34 +74,51 @@ def one_to_one(
     Each query keypoint keeps its heaviest match in the group (an image), then each keypoint of
     that image its heaviest of those left. Ties keep the first row.
     """
-    rows = _heaviest(group, query, weight, np.arange(len(weight)))
-    return np.sort(_heaviest(group, hit, weight, rows))
+    rows = np.arange(len(weight))
+    rows = _heaviest(rows, group, query, weight)
+    return _heaviest(rows, group[rows], hit[rows], weight[rows])
 
 
 def _heaviest(
-    group: npt.NDArray[np.integer],
-    keypoint: npt.NDArray[np.integer],
-    weight: npt.NDArray[np.float64],
     rows: npt.NDArray[np.intp],
+    group: npt.NDArray[np.integer],
+    member: npt.NDArray[np.integer],
+    weight: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.intp]:
-    order = rows[np.lexsort((rows, -weight[rows], keypoint[rows], group[rows]))]
-    changes = (np.diff(group[order]) != 0) | (np.diff(keypoint[order]) != 0)
-    return order[np.concatenate([[True], changes])] if len(order) else order
+    """Of ascending ``rows``, ascending, the heaviest for each member of each group.
+
+    The other arrays are by row: one entry for each. Members are below 2^32.
+    """
+    if len(rows) == 0:
+        return rows
+    key = (group.astype(np.int64) << 32) + member
+    order = np.lexsort((-weight, key))
+    first = np.concatenate([[True], np.diff(key[order]) != 0])
+    return np.sort(rows[order[first]])
 
 
 def distinct_pairs(
-    pairs: Correspondences, rows: npt.NDArray[np.intp], cells_px: tuple[float, float]
+    pairs: Correspondences,
+    rows: npt.NDArray[np.intp],
+    owners: npt.NDArray[np.int64],
+    query_cell_px: float,
+    hit_cell_px: npt.NDArray[np.floating],
 ) -> npt.NDArray[np.intp]:
-    """Those of ``rows`` that are the heaviest in their place, in the query and in the hit.
+    """Those of ``rows`` that are the heaviest of their candidate in their place, ascending.
 
-    A place is a cell of a grid of ``cells_px`` in either picture. A keypoint described in two
-    orientations, or a clump on one printed dot, is one piece of evidence.
+    ``owners`` is the candidate of each of the (m,) pairs. A place is a cell of a grid, of
+    ``query_cell_px`` in the query and ``hit_cell_px[candidate]`` in the hit. A keypoint
+    described in two orientations, or a clump on one printed dot, is one piece of evidence.
     """
-    if len(rows) < 2:
-        return rows
-    kept = rows[np.argsort(-pairs.weight[rows], kind="stable")]
-    for xy, cell_px in ((pairs.hit.xy, cells_px[1]), (pairs.query.xy, cells_px[0])):
-        column, row = (xy[kept] / cell_px).astype(np.int64).T
-        _, first = np.unique(row * (1 << 32) + column, return_index=True)
-        kept = kept[np.sort(first)]
-    return kept
+    places = _cells(pairs.hit.xy[rows], hit_cell_px[owners[rows], None])
+    rows = _heaviest(rows, owners[rows], places, pairs.weight[rows])
+    places = _cells(pairs.query.xy[rows], query_cell_px)
+    return _heaviest(rows, owners[rows], places, pairs.weight[rows])
+
+
+def _cells(
+    xy: npt.NDArray[np.float32], cell_px: float | npt.NDArray[np.floating]
+) -> npt.NDArray[np.int64]:
+    """(n,) one number for the cell of each position."""
+    column, row = np.clip(xy / cell_px, 0, CELLS_A_SIDE - 1).astype(np.int64).T
+    return np.asarray(row * CELLS_A_SIDE + column)

@@ -1,4 +1,4 @@
-"""Spatial verification of one candidate, and the evidence it adds.
+"""Spatial verification of candidates, and the evidence it adds.
 
 A match is worth log(1 + ρ / E) when E such matches are expected by chance
 (`kpsearch.scoring.weights`). Under a transform between the two pictures a match must also land in
@@ -23,7 +23,7 @@ inliers in one and the same place count once (the heaviest).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import lgamma, log, pi
 from typing import TYPE_CHECKING
 
@@ -59,57 +59,98 @@ class Verification:
     """Distinct places that agree with the homography, 0 without one."""
     loose_inliers: int
     """Distinct places that agree with the similarity."""
-    transform: npt.NDArray[np.float64] | None
+    transform: npt.NDArray[np.float64] | None = None
     """(3, 3) homography query -> hit."""
-    pairs: npt.NDArray[np.intp]
-    """Rows of the correspondences that are inliers of the homography."""
-
-
-NOT_VERIFIED = Verification(0.0, 0.0, 0, 0, None, np.empty(0, np.intp))
+    pairs: npt.NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+    """Rows of the candidate's correspondences that are inliers of the homography."""
 
 
 def verify(
     pairs: Correspondences,
+    start: npt.NDArray[np.int64],
     query_size: ImageSize,
-    hit_size: ImageSize,
+    hit_sizes: npt.NDArray[np.integer],
+    prior: float,
+    options: VerificationOptions,
+) -> list[Verification]:
+    """Geometry of n candidates, from the one-to-one ``pairs`` of each with the query.
+
+    Candidate i has the pairs ``start[i]:start[i + 1]`` and the size ``hit_sizes[i]``, (n, 2).
+    The similarity is found for all together; the few that have one try a homography.
+    """
+    owners = np.repeat(np.arange(len(start) - 1), start[1:] - start[:-1])
+    sides = hit_sizes.max(axis=1, initial=1).astype(np.float64)
+    loose = similarity_inliers(pairs, start, options.loose_tolerance * sides)
+    inliers = np.bincount(owners[loose], minlength=len(sides))
+    rows = distinct_pairs(
+        pairs,
+        np.flatnonzero(loose),
+        owners,
+        max(query_size) * options.tolerance,
+        sides * options.tolerance,
+    )
+    chance = chance_of_similarity(options.loose_tolerance)
+    gains = evidence(
+        pairs.false_alarms[rows], owners[rows], len(sides), prior, chance, FIXED_BY_SIMILARITY
+    )
+    places = np.bincount(owners[rows], minlength=len(sides))
+    outcomes = [Verification(float(g), 0.0, 0, int(p)) for g, p in zip(gains, places, strict=True)]
+    for i in np.flatnonzero(inliers >= MIN_SIMILARITY_INLIERS).tolist():
+        own = pairs.slice(int(start[i]), int(start[i + 1]))
+        outcomes[i] = _with_homography(outcomes[i], own, query_size, sides[i], prior, options)
+    return outcomes
+
+
+def _with_homography(
+    outcome: Verification,
+    pairs: Correspondences,
+    query_size: ImageSize,
+    side_px: float,
     prior: float,
     options: VerificationOptions,
 ) -> Verification:
-    """Geometry of one-to-one ``pairs`` of a query and a candidate."""
-    if len(pairs) < 2:
-        return NOT_VERIFIED
-    side = max(hit_size)
-    cells = (max(query_size) * options.tolerance, side * options.tolerance)
-    loose = similarity_inliers(pairs, options.loose_tolerance * side)
-    loose_rows = distinct_pairs(pairs, np.flatnonzero(loose), cells)
-    gain = evidence(
-        pairs.false_alarms[loose_rows],
-        prior,
-        chance_of_similarity(options.loose_tolerance),
-        FIXED_BY_SIMILARITY,
-    )
-    nothing = Verification(gain, 0.0, 0, len(loose_rows), None, NOT_VERIFIED.pairs)
-    if int(loose.sum()) < MIN_SIMILARITY_INLIERS:
-        return nothing
-    found = find_homography(pairs.query.xy, pairs.hit.xy, options.tolerance * side)
+    """The outcome of one candidate, improved where a homography is found."""
+    found = find_homography(pairs.query.xy, pairs.hit.xy, options.tolerance * side_px)
     if found is None or not is_plausible(found[0], pairs.query.xy[found[1]]):
-        return nothing
-    rows = distinct_pairs(pairs, np.flatnonzero(found[1]), cells)
+        return outcome
+    alone = np.zeros(len(pairs), np.int64)
+    cell_px = np.array([side_px * options.tolerance])
+    rows = distinct_pairs(
+        pairs, np.flatnonzero(found[1]), alone, max(query_size) * options.tolerance, cell_px
+    )
     chance = pi * options.tolerance**2
-    exact = evidence(pairs.false_alarms[rows], prior, chance, FIXED_BY_HOMOGRAPHY)
-    alarms = log10_false_alarms(len(pairs), len(rows), chance)
-    return Verification(max(gain, exact), alarms, len(rows), len(loose_rows), found[0], rows)
+    alarms = pairs.false_alarms[rows]
+    exact = float(evidence(alarms, alone[rows], 1, prior, chance, FIXED_BY_HOMOGRAPHY)[0])
+    return replace(
+        outcome,
+        gain=max(outcome.gain, exact),
+        log10_false_alarms=log10_false_alarms(len(pairs), len(rows), chance),
+        inliers=len(rows),
+        transform=found[0],
+        pairs=rows,
+    )
 
 
 def evidence(
-    false_alarms: npt.NDArray[np.float64], prior: float, chance: float, fixed: int
-) -> float:
-    """Σ log(1 + ρ / (E p)) − log(1 + ρ / E) over the inliers, less the ``fixed`` largest terms."""
-    if len(false_alarms) <= fixed:
-        return 0.0
+    false_alarms: npt.NDArray[np.float64],
+    owners: npt.NDArray[np.int64],
+    candidates: int,
+    prior: float,
+    chance: float,
+    fixed: int,
+) -> npt.NDArray[np.float64]:
+    """(candidates,) Σ log(1 + ρ / (E p)) − log(1 + ρ / E) over the inliers of each.
+
+    The ``fixed`` largest terms of a candidate are left out.
+    """
     odds = prior / false_alarms
-    gains = np.sort(np.log1p(odds / chance) - np.log1p(odds))
-    return float(gains[: len(gains) - fixed].sum())
+    gains = np.log1p(odds / chance) - np.log1p(odds)
+    order = np.lexsort((-gains, owners))
+    counts = np.bincount(owners, minlength=candidates)
+    rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    counted = order[rank >= fixed]
+    total = np.bincount(owners[counted], weights=gains[counted], minlength=candidates)
+    return total.astype(np.float64)
 
 
 def log10_false_alarms(pairs: int, inliers: int, chance: float) -> float:

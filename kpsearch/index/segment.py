@@ -169,6 +169,7 @@ class Segment:
         self.keypoint = file.array("postings/keypoint")
         self.signature = file.array("postings/signature")
         self.keypoint_start = file.array("images/keypoint_start")
+        self._advised = np.zeros(words, np.bool_)
         self._check_shape(words)
 
     def _check_shape(self, words: int) -> None:
@@ -184,11 +185,17 @@ class Segment:
         return self.entry.images
 
     def advise(self, words: npt.NDArray[np.integer]) -> None:
-        """Have the posting lists of these words fetched from the disk."""
-        starts, stops = self.start[words], self.start[words + 1]
-        filled = starts < stops
+        """Have the posting lists of these words fetched from the disk, each list once.
+
+        It is a hint: whichever thread marks a word first, the answer is the same.
+        """
+        new = np.unique(words[~self._advised[words]])
+        new = new[self.start[new] < self.start[new + 1]]
+        if len(new) == 0:
+            return
+        self._advised[new] = True
         for name in ("postings/signature", "postings/keypoint"):
-            self._file.will_need(name, starts[filled], stops[filled])
+            self._file.will_need(name, self.start[new], self.start[new + 1])
 
     @cached_property
     def _image_at_block(self) -> npt.NDArray[np.int64]:

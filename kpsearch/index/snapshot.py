@@ -16,7 +16,7 @@ from kpsearch.index.container import MappedFile
 from kpsearch.index.deletes import Deletes
 from kpsearch.index.segment import ImageRecord, Segment
 from kpsearch.index.storage import Storage
-from kpsearch.types import ImageSize, Reject
+from kpsearch.types import Reject
 from kpsearch.vocabulary import Vocabulary, unpack_vocabulary
 
 if TYPE_CHECKING:
@@ -140,10 +140,11 @@ class Snapshot:
         segment, image = self.locate(slot)
         return segment.record(image)
 
-    def record_size(self, slot: int) -> ImageSize:
-        """Width and height of the image in a slot."""
-        segment, image = self.locate(slot)
-        return ImageSize(int(segment.width[image]), int(segment.height[image]))
+    @cached_property
+    def image_sizes(self) -> npt.NDArray[np.uint16]:
+        """(slots, 2) width and height of each image."""
+        sides = [np.stack([segment.width, segment.height], axis=1) for segment in self.segments]
+        return np.concatenate([np.empty((0, 2), np.uint16), *sides])
 
     def records(self) -> Iterator[ImageRecord]:
         """The records of all live images, by id."""

@@ -1,6 +1,6 @@
 """Posting lists to scores: arrays in, arrays out."""
 
-from kpsearch.scoring.accumulate import best, sum_by_image, without_bursts
+from kpsearch.scoring.accumulate import best, sum_by_image, sum_heaviest
 from kpsearch.scoring.kernels import Matches, hamming_matches
 from kpsearch.scoring.weights import WEIGHTINGS, CollectionFacts, Weighting
 
@@ -12,5 +12,5 @@ __all__ = [
     "best",
     "hamming_matches",
     "sum_by_image",
-    "without_bursts",
+    "sum_heaviest",
 ]

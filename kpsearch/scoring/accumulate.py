@@ -10,31 +10,35 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-def without_bursts(
+def sum_heaviest(
     query: npt.NDArray[np.integer],
     images: npt.NDArray[np.integer],
     weights: npt.NDArray[np.float64],
+    slots: int,
 ) -> npt.NDArray[np.float64]:
-    """(m,) the weights, with all but the heaviest match of a query keypoint in an image at 0.
+    """(slots,) for each image, the heaviest match of each query keypoint, summed.
 
     A repeated pattern would otherwise vote once for each of its repeats. This is the multiple
     match removal of Jégou, Douze & Schmid 2009, §4.1; the root of the sum, their intra-image
-    weighting, does less well in every case measured (docs/benchmarks.md). ``query`` must be
-    ascending. Ties keep the first.
+    weighting, does less well in every case measured (docs/benchmarks.md).
     """
     if len(query) == 0:
-        return weights
-    order = np.lexsort((-weights, images, query))
-    same = (np.diff(query[order]) == 0) & (np.diff(images[order]) == 0)
-    kept = weights.copy()
-    kept[order[1:][same]] = 0.0
-    return kept
+        return np.zeros(slots)
+    key = query.astype(np.int64) * slots + images
+    order = np.argsort(key)
+    key = key[order]
+    first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
+    heaviest = np.maximum.reduceat(weights[order], first)
+    return np.bincount(key[first] % slots, weights=heaviest, minlength=slots).astype(np.float64)
 
 
 def sum_by_image(
-    images: npt.NDArray[np.integer], weights: npt.NDArray[np.float64], slots: int
+    query: npt.NDArray[np.integer],
+    images: npt.NDArray[np.integer],
+    weights: npt.NDArray[np.float64],
+    slots: int,
 ) -> npt.NDArray[np.float64]:
-    """(slots,) total weight of each image's matches."""
+    """(slots,) for each image, all matches of all query keypoints, summed."""
     return np.bincount(images, weights=weights, minlength=slots).astype(np.float64)
 
 

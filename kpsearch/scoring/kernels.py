@@ -17,6 +17,10 @@ BLOCK_POSTINGS = 1 << 16
 """Postings compared at a time: their signatures (512 KiB) stay in the processor's cache."""
 
 
+SHORT_LIST = 150
+"""Postings a list at which one call for each list becomes cheaper than a gather of them all."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Matches:
     """Pairs of a query keypoint and a posting, m of them, by list and then by posting."""
@@ -48,31 +52,59 @@ def hamming_matches(
     List i is ``signatures[starts[i]:stops[i]]`` and is compared with ``query_signatures[i]``.
     Hamming embedding: Jégou, Douze & Schmid 2008, eq. 5. Every posting is read once.
     """
-    lengths = (stops - starts).astype(np.int64)
+    lengths = stops.astype(np.int64) - starts
     ends = np.cumsum(lengths)
-    found: list[tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]] = []
-    low_of, high_of = starts.tolist(), stops.tolist()
-    buffer = np.empty(BLOCK_POSTINGS + int(lengths.max(initial=0)), np.uint64)
+    shift = starts.astype(np.int64) - (ends - lengths)
+    places: list[npt.NDArray[np.intp]] = [np.empty(0, np.intp)]
+    distances: list[npt.NDArray[np.uint8]] = [np.empty(0, np.uint8)]
     for first, last in _blocks(ends, BLOCK_POSTINGS):
-        filled = 0
-        for i in range(first, last):
-            low, high = low_of[i], high_of[i]
-            np.bitwise_xor(
-                signatures[low:high],
-                query_signatures[i],
-                out=buffer[filled : filled + high - low],
-            )
-            filled += high - low
-        distance = np.bitwise_count(buffer[:filled])
+        lists = slice(first, last)
+        compared = _compare_short if _are_short(lengths[lists]) else _compare_long
+        distance = np.bitwise_count(
+            compared(signatures, starts[lists], lengths[lists], query_signatures[lists])
+        )
         near = np.flatnonzero(distance <= threshold)
-        before = int(ends[first] - lengths[first])
-        found.append((near + before, distance[near]))
-    if not found:
-        return Matches(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.uint8))
-    flat = np.concatenate([near for near, _ in found])
-    lists = np.searchsorted(ends, flat, side="right")
-    postings = flat - (ends - lengths)[lists] + starts[lists].astype(np.intp)
-    return Matches(lists, postings, np.concatenate([distance for _, distance in found]))
+        places.append(near + int(ends[first] - lengths[first]))
+        distances.append(distance[near])
+    flat = np.concatenate(places)
+    of_list = np.searchsorted(ends, flat, side="right")
+    return Matches(of_list, flat + shift[of_list], np.concatenate(distances))
+
+
+def _are_short(lengths: npt.NDArray[np.int64]) -> bool:
+    return int(lengths.sum()) < SHORT_LIST * len(lengths)
+
+
+def _compare_long(
+    signatures: npt.NDArray[np.uint64],
+    starts: npt.NDArray[np.integer],
+    lengths: npt.NDArray[np.int64],
+    query_signatures: npt.NDArray[np.uint64],
+) -> npt.NDArray[np.uint64]:
+    """The differing bits of each posting, list after list: one call for each list."""
+    differing = np.empty(int(lengths.sum()), np.uint64)
+    filled = 0
+    for low, length, signature in zip(
+        starts.tolist(), lengths.tolist(), query_signatures, strict=True
+    ):
+        target = differing[filled : filled + length]
+        np.bitwise_xor(signatures[low : low + length], signature, out=target)
+        filled += length
+    return differing
+
+
+def _compare_short(
+    signatures: npt.NDArray[np.uint64],
+    starts: npt.NDArray[np.integer],
+    lengths: npt.NDArray[np.int64],
+    query_signatures: npt.NDArray[np.uint64],
+) -> npt.NDArray[np.uint64]:
+    """The same by a gather: dearer for each posting, cheaper for each list."""
+    shift = starts.astype(np.int64) - (np.cumsum(lengths) - lengths)
+    postings = np.arange(int(lengths.sum())) + np.repeat(shift, lengths)
+    differing: npt.NDArray[np.uint64] = signatures[postings]
+    differing ^= np.repeat(query_signatures, lengths)
+    return differing
 
 
 def _blocks(ends: npt.NDArray[np.int64], size: int) -> Sequence[tuple[int, int]]:

@@ -9,12 +9,11 @@ from kpsearch.geometry import (
     one_to_one,
     project,
     projected_outline,
-    similarity_inliers,
-    verify,
 )
-from kpsearch.geometry.verify import evidence, log10_false_alarms
+from kpsearch.geometry.verify import log10_false_alarms
 from kpsearch.options import VerificationOptions
 from kpsearch.types import ImageSize
+from tests.candidates import agreeing, evidence_of_one, verify_one
 
 seeds = st.integers(0, 2**32 - 1)
 small = st.integers(0, 4)
@@ -100,12 +99,12 @@ changes = st.tuples(
 def test_similarity_inliers_do_not_depend_on_how_either_picture_lies(case, query_as, hit_as):
     pairs, inliers = case
     expected = np.arange(len(pairs)) < inliers
-    np.testing.assert_array_equal(similarity_inliers(pairs, 20.0), expected)
+    np.testing.assert_array_equal(agreeing(pairs, 20.0), expected)
     lying_otherwise = Correspondences(
         carried(pairs.query, *query_as), carried(pairs.hit, *hit_as), pairs.weight,
         pairs.false_alarms,
     )  # fmt: skip
-    found = similarity_inliers(lying_otherwise, 20.0 * hit_as[0])
+    found = agreeing(lying_otherwise, 20.0 * hit_as[0])
     np.testing.assert_array_equal(found, expected)
 
 
@@ -115,9 +114,9 @@ def test_similarity_inliers_hold_a_pair_and_all_that_agrees_with_it(seed, n):
     pairs = Correspondences(
         random_frames(rng, n), random_frames(rng, n), rng.random(n) + 0.1, np.full(n, 1e-3)
     )
-    found = set(np.flatnonzero(similarity_inliers(pairs, 60.0)).tolist())
+    found = set(np.flatnonzero(agreeing(pairs, 60.0)).tolist())
 
-    def agreeing(i):
+    def agreeing_with(i):
         zoom = pairs.hit.scale[i] / pairs.query.scale[i]
         turn = pairs.hit.angle_rad[i] - pairs.query.angle_rad[i]
         one = Frames(pairs.query.xy - pairs.query.xy[i], pairs.query.scale, pairs.query.angle_rad)
@@ -130,7 +129,7 @@ def test_similarity_inliers_hold_a_pair_and_all_that_agrees_with_it(seed, n):
         assume(not (np.abs(turned - np.pi / 6) < 1e-4).any())
         return set(np.flatnonzero((away <= 60) & (growth <= 1) & (turned <= np.pi / 6)).tolist())
 
-    sets = [agreeing(i) for i in range(n)]
+    sets = [agreeing_with(i) for i in range(n)]
     assert found in sets
     heaviest = max(sum(pairs.weight[list(agreed)]) for agreed in sets)
     assert sum(pairs.weight[list(found)]) >= heaviest - 1e-6
@@ -204,9 +203,9 @@ def test_more_inliers_never_mean_more_false_alarms(pairs, chance):
     st.integers(0, 5),
 )
 def test_evidence_is_never_negative_and_grows_with_another_inlier(alarms, prior, chance, fixed):
-    worth = evidence(np.array(alarms), prior, chance, fixed)
+    worth = evidence_of_one(np.array(alarms), prior, chance, fixed)
     assert worth >= 0
-    assert evidence(np.array([*alarms, 1e-3]), prior, chance, fixed) >= worth - 1e-9
+    assert evidence_of_one(np.array([*alarms, 1e-3]), prior, chance, fixed) >= worth - 1e-9
 
 
 @given(seeds, st.integers(0, 60))
@@ -219,7 +218,7 @@ def test_whatever_the_pairs_verification_is_well_formed(seed, n):
         10 ** rng.uniform(-8, 0, n),
     )
     size = ImageSize(500, 500)
-    outcome = verify(pairs, size, size, 1e-3, VerificationOptions())
+    outcome = verify_one(pairs, size, size, 1e-3, VerificationOptions())
     assert outcome.gain >= 0
     assert outcome.log10_false_alarms <= 0
     assert 0 <= outcome.inliers == len(outcome.pairs) == len(set(outcome.pairs.tolist()))

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from kpsearch.geometry import (
-    NOT_VERIFIED,
     Correspondences,
     Frames,
     find_homography,
@@ -16,18 +15,19 @@ from kpsearch.geometry import (
     outline,
     project,
     projected_outline,
-    similarity_inliers,
     verify,
 )
-from kpsearch.geometry.verify import evidence, log10_false_alarms
+from kpsearch.geometry.verify import log10_false_alarms
 from kpsearch.options import VerificationOptions
 from kpsearch.synthetic import CameraOptions, aim
 from kpsearch.types import ImageSize
+from tests.candidates import agreeing, evidence_of_one, verify_one
 from tests.textures import similarity, tilt
 
 SIZE = ImageSize(640, 480)
 PRIOR = 1e-3
 OPTIONS = VerificationOptions()
+FIELDS = ("xy", "scale", "angle_rad")
 CHANCE_OF_HOMOGRAPHY = np.pi * OPTIONS.tolerance**2
 
 
@@ -102,7 +102,7 @@ def test_no_matches_stay_none():
 
 def test_no_pairs_have_no_similarity():
     none = planted(np.eye(3), 0, 0)
-    assert similarity_inliers(none, 10.0).shape == (0,)
+    assert agreeing(none, 10.0).shape == (0,)
 
 
 @pytest.mark.parametrize("turn_deg", [0, 40, 180, 300])
@@ -110,7 +110,7 @@ def test_no_pairs_have_no_similarity():
 def test_a_planted_similarity_is_found_among_as_many_outliers(turn_deg, zoom):
     matrix = similarity(turn_deg, zoom, about=(320, 240), to=(300, 260))
     pairs = planted(matrix, 30, 30, seed=turn_deg)
-    found = similarity_inliers(pairs, 10.0)
+    found = agreeing(pairs, 10.0)
     assert found[:30].all()
     assert found[30:].sum() <= 3
 
@@ -120,9 +120,7 @@ def test_pairs_that_turn_otherwise_do_not_agree_however_well_they_land():
     turned = pairs.hit.angle_rad.copy()
     turned[:10] += np.pi / 2
     hit = Frames(pairs.hit.xy, pairs.hit.scale, turned)
-    found = similarity_inliers(
-        Correspondences(pairs.query, hit, pairs.weight, pairs.false_alarms), 10.0
-    )
+    found = agreeing(Correspondences(pairs.query, hit, pairs.weight, pairs.false_alarms), 10.0)
     assert not found[:10].any()
     assert found[10:].all()
 
@@ -132,9 +130,7 @@ def test_pairs_that_grow_otherwise_do_not_agree_however_well_they_land():
     scale = pairs.hit.scale.copy()
     scale[:10] *= 2.5
     hit = Frames(pairs.hit.xy, scale, pairs.hit.angle_rad)
-    found = similarity_inliers(
-        Correspondences(pairs.query, hit, pairs.weight, pairs.false_alarms), 10.0
-    )
+    found = agreeing(Correspondences(pairs.query, hit, pairs.weight, pairs.false_alarms), 10.0)
     assert not found[:10].any()
     assert found[10:].all()
 
@@ -143,7 +139,7 @@ def test_orientations_either_side_of_a_full_turn_are_near():
     pairs = planted(np.eye(3), 20, 0, noise_px=0.0)
     query = Frames(pairs.query.xy, pairs.query.scale, np.full(20, 0.05, np.float32))
     hit = Frames(pairs.hit.xy, pairs.hit.scale, np.full(20, 2 * np.pi - 0.05, np.float32))
-    found = similarity_inliers(Correspondences(query, hit, pairs.weight, pairs.false_alarms), 100.0)
+    found = agreeing(Correspondences(query, hit, pairs.weight, pairs.false_alarms), 100.0)
     assert found.all()
 
 
@@ -301,23 +297,22 @@ def test_a_singular_map_gives_no_outline_or_a_finite_one():
 
 
 def is_verified(pairs: Correspondences, candidates: int = 1) -> bool:
-    outcome = verify(pairs, SIZE, SIZE, PRIOR, OPTIONS)
+    outcome = verify_one(pairs, SIZE, SIZE, PRIOR, OPTIONS)
     return outcome.log10_false_alarms <= log10(OPTIONS.false_alarms / candidates)
 
 
 @pytest.mark.parametrize("n", [0, 1])
 def test_hardly_any_pairs_prove_nothing(n):
-    outcome = verify(planted(TURNED, n, 0), SIZE, SIZE, PRIOR, OPTIONS)
+    outcome = verify_one(planted(TURNED, n, 0), SIZE, SIZE, PRIOR, OPTIONS)
     assert outcome.gain == 0
     assert outcome.log10_false_alarms == 0
     assert outcome.inliers == 0
     assert outcome.transform is None
     assert len(outcome.pairs) == 0
-    assert NOT_VERIFIED.gain == 0
 
 
 def test_a_planted_similarity_is_verified_with_its_transform_and_inliers():
-    outcome = verify(planted(TURNED, 40, 60), SIZE, SIZE, PRIOR, OPTIONS)
+    outcome = verify_one(planted(TURNED, 40, 60), SIZE, SIZE, PRIOR, OPTIONS)
     assert outcome.log10_false_alarms < -20
     assert outcome.gain > 50
     assert 30 <= outcome.inliers <= 44
@@ -330,7 +325,7 @@ def test_a_planted_similarity_is_verified_with_its_transform_and_inliers():
 
 def test_more_inliers_are_more_evidence():
     outcomes = [
-        verify(planted(TURNED, n, 50), SIZE, SIZE, PRIOR, OPTIONS) for n in (4, 8, 16, 32, 64)
+        verify_one(planted(TURNED, n, 50), SIZE, SIZE, PRIOR, OPTIONS) for n in (4, 8, 16, 32, 64)
     ]
     gains = [outcome.gain for outcome in outcomes]
     alarms = [outcome.log10_false_alarms for outcome in outcomes]
@@ -344,7 +339,7 @@ def test_a_clump_of_keypoints_in_one_place_counts_once():
     spread = planted(TURNED, 40, 0)
     rows = np.concatenate([np.arange(5), np.full(35, 5)])
     clumped = spread.take(rows)
-    assert verify(clumped, SIZE, SIZE, PRIOR, OPTIONS).inliers <= 6
+    assert verify_one(clumped, SIZE, SIZE, PRIOR, OPTIONS).inliers <= 6
     assert not is_verified(clumped, candidates=500)
 
 
@@ -383,11 +378,11 @@ def test_unrelated_pairs_that_agree_loosely_are_not_verified():
 def test_evidence_leaves_out_the_pairs_that_fix_the_model():
     alarms = np.array([1e-4, 1e-3, 1e-2])
     terms = np.log1p(PRIOR / (alarms * 0.01)) - np.log1p(PRIOR / alarms)
-    assert evidence(alarms, PRIOR, 0.01, 0) == pytest.approx(terms.sum())
-    assert evidence(alarms, PRIOR, 0.01, 1) == pytest.approx(terms.sum() - terms.max())
+    assert evidence_of_one(alarms, PRIOR, 0.01, 0) == pytest.approx(terms.sum())
+    assert evidence_of_one(alarms, PRIOR, 0.01, 1) == pytest.approx(terms.sum() - terms.max())
     for fixed in (3, 4):
-        assert evidence(alarms, PRIOR, 0.01, fixed) == 0
-    assert evidence(np.empty(0), PRIOR, 0.01, 1) == 0
+        assert evidence_of_one(alarms, PRIOR, 0.01, fixed) == 0
+    assert evidence_of_one(np.empty(0), PRIOR, 0.01, 1) == 0
 
 
 def test_false_alarms_follow_the_formula_counted_out():
@@ -399,3 +394,24 @@ def test_false_alarms_follow_the_formula_counted_out():
 @pytest.mark.parametrize("inliers", range(5))
 def test_four_inliers_prove_nothing(inliers):
     assert log10_false_alarms(100, inliers, CHANCE_OF_HOMOGRAPHY) == 0
+
+
+def test_a_shortlist_is_verified_as_each_of_its_candidates_would_be_alone():
+    cases = [planted(TURNED, n, noise) for n, noise in ((0, 3), (40, 60), (0, 0), (5, 200), (2, 0))]
+    joined = Correspondences(
+        *(
+            Frames(*(np.concatenate([getattr(getattr(c, side), f) for c in cases]) for f in FIELDS))
+            for side in ("query", "hit")
+        ),
+        np.concatenate([c.weight for c in cases]),
+        np.concatenate([c.false_alarms for c in cases]),
+    )
+    start = np.cumsum([0, *(len(c) for c in cases)])
+    sizes = np.tile(SIZE, (len(cases), 1))
+    together = verify(joined, start, SIZE, sizes, PRIOR, OPTIONS)
+    for case, outcome in zip(cases, together, strict=True):
+        alone = verify_one(case, SIZE, SIZE, PRIOR, OPTIONS)
+        assert outcome.gain == pytest.approx(alone.gain)
+        assert outcome.log10_false_alarms == alone.log10_false_alarms
+        assert outcome.loose_inliers == alone.loose_inliers
+        np.testing.assert_array_equal(outcome.pairs, alone.pairs)

@@ -1,0 +1,7 @@
+"""A query: its stages run, timed and explained."""
+
+from kpsearch.search.region import Region, crop
+from kpsearch.search.searcher import Searcher
+from kpsearch.search.stages import StageLog
+
+__all__ = ["Region", "Searcher", "StageLog", "crop"]
