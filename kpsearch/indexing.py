@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 BATCH_IMAGES = 2048
 """Pictures a commit: what a killed job has to do again."""
+SAMPLE_KEYPOINTS = 2_000_000
+"""Most that the pictures sampled for a vocabulary may have together: 300 MB in memory."""
 SUSPICIOUS_AFTER = 1000
 """When more than half of so many first pictures are rejected, the job stops."""
 
@@ -206,7 +208,8 @@ class _Job:
             return tasks
         training = wanted or VocabularyOptions()
         rng = np.random.default_rng(training.seed)
-        drawn = np.sort(rng.permutation(len(tasks))[: training.sample_images]).tolist()
+        bounded = min(training.sample_images, SAMPLE_KEYPOINTS // options.max_keypoints)
+        drawn = np.sort(rng.permutation(len(tasks))[: max(bounded, 1)]).tolist()
         with self.timed("extraction"):
             sample = self._extract_sample([tasks[i].path for i in drawn], options)
         with self.timed("vocabulary"):

@@ -28,4 +28,4 @@ def verify_one(
 
 def evidence_of_one(alarms: np.ndarray, prior: float, chance: float, fixed: int) -> float:
     owners = np.zeros(len(alarms), np.int64)
-    return float(evidence(alarms, owners, 1, prior, chance, fixed)[0])
+    return float(evidence(alarms, owners, prior, np.array([chance]), fixed)[0])

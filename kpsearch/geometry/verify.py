@@ -89,15 +89,13 @@ def verify(
         max(query_size) * options.tolerance,
         sides * options.tolerance,
     )
-    chance = chance_of_similarity(options.loose_tolerance)
-    gains = evidence(
-        pairs.false_alarms[rows], owners[rows], len(sides), prior, chance, FIXED_BY_SIMILARITY
-    )
+    chance = chance_of_similarity(options.loose_tolerance) * elongation(hit_sizes)
+    gains = evidence(pairs.false_alarms[rows], owners[rows], prior, chance, FIXED_BY_SIMILARITY)
     places = np.bincount(owners[rows], minlength=len(sides))
     outcomes = [Verification(float(g), 0.0, 0, int(p)) for g, p in zip(gains, places, strict=True)]
     for i in np.flatnonzero(inliers >= MIN_SIMILARITY_INLIERS).tolist():
         own = pairs.slice(int(start[i]), int(start[i + 1]))
-        outcomes[i] = _with_homography(outcomes[i], own, query_size, sides[i], prior, options)
+        outcomes[i] = _with_homography(outcomes[i], own, query_size, hit_sizes[i], prior, options)
     return outcomes
 
 
@@ -105,26 +103,27 @@ def _with_homography(
     outcome: Verification,
     pairs: Correspondences,
     query_size: ImageSize,
-    side_px: float,
+    hit_size: npt.NDArray[np.integer],
     prior: float,
     options: VerificationOptions,
 ) -> Verification:
     """The outcome of one candidate, improved where a homography is found."""
-    found = find_homography(pairs.query.xy, pairs.hit.xy, options.tolerance * side_px)
+    tolerance_px = options.tolerance * float(hit_size.max())
+    found = find_homography(pairs.query.xy, pairs.hit.xy, tolerance_px)
     if found is None or not is_plausible(found[0], pairs.query.xy[found[1]]):
         return outcome
     alone = np.zeros(len(pairs), np.int64)
-    cell_px = np.array([side_px * options.tolerance])
+    cell_px = np.array([tolerance_px])
     rows = distinct_pairs(
         pairs, np.flatnonzero(found[1]), alone, max(query_size) * options.tolerance, cell_px
     )
-    chance = pi * options.tolerance**2
+    chance = pi * options.tolerance**2 * elongation(hit_size[None])
     alarms = pairs.false_alarms[rows]
-    exact = float(evidence(alarms, alone[rows], 1, prior, chance, FIXED_BY_HOMOGRAPHY)[0])
+    exact = float(evidence(alarms, alone[rows], prior, chance, FIXED_BY_HOMOGRAPHY)[0])
     return replace(
         outcome,
         gain=max(outcome.gain, exact),
-        log10_false_alarms=log10_false_alarms(len(pairs), len(rows), chance),
+        log10_false_alarms=log10_false_alarms(len(pairs), len(rows), float(chance[0])),
         inliers=len(rows),
         transform=found[0],
         pairs=rows,
@@ -134,17 +133,18 @@ def _with_homography(
 def evidence(
     false_alarms: npt.NDArray[np.float64],
     owners: npt.NDArray[np.int64],
-    candidates: int,
     prior: float,
-    chance: float,
+    chance: npt.NDArray[np.float64],
     fixed: int,
 ) -> npt.NDArray[np.float64]:
-    """(candidates,) Σ log(1 + ρ / (E p)) − log(1 + ρ / E) over the inliers of each.
+    """(n,) Σ log(1 + ρ / (E p)) − log(1 + ρ / E) over the inliers of each candidate.
 
-    The ``fixed`` largest terms of a candidate are left out.
+    ``chance`` is p of each of the n candidates, ``owners`` the candidate of each inlier. The
+    ``fixed`` largest terms of a candidate are left out.
     """
+    candidates = len(chance)
     odds = prior / false_alarms
-    gains = np.log1p(odds / chance) - np.log1p(odds)
+    gains = np.log1p(odds / chance[owners]) - np.log1p(odds)
     order = np.lexsort((-gains, owners))
     counts = np.bincount(owners, minlength=candidates)
     rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -171,6 +171,12 @@ def log_choose(n: int, k: int) -> float:
     return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
 
 
+def elongation(sizes: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    """(n,) a square on the longest side over the picture: pairs cluster in a narrow one."""
+    width, height = sizes.astype(np.float64).T
+    return np.asarray(np.maximum(width, height) / np.maximum(np.minimum(width, height), 1.0))
+
+
 def chance_of_similarity(tolerance: float) -> float:
-    """p that an unrelated pair agrees with a similarity in position, scale and orientation."""
+    """p that an unrelated pair agrees in position, scale and orientation, in a square picture."""
     return pi * tolerance**2 * (MAX_TURN_RAD / pi) * (log(MAX_SCALE_RATIO) / log(SCALE_RANGE))

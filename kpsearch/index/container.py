@@ -29,6 +29,9 @@ BULK_BYTES = 1 << 16
 DTYPES = frozenset({"|u1", "<u2", "<u4", "<u8", "|i1", "<i2", "<i4", "<i8", "<f4", "<f8"})
 """What an array may consist of."""
 
+JOINED_PAGES = 16
+"""64 KiB: a disk reads through so small a gap in the time of another request."""
+
 Arrays = Mapping[str, "npt.NDArray[Any]"]
 
 
@@ -173,8 +176,9 @@ class MappedFile:
     ) -> None:
         """Tell the kernel that these rows of an array are about to be read.
 
-        Cold lists are then fetched together instead of fault by fault. Neighbouring ranges are
-        joined, and nothing is asked where the system has no madvise.
+        Cold lists are then fetched together instead of fault by fault. Ranges less than
+        ``JOINED_PAGES`` apart are asked for as one. Nothing is asked where the system has no
+        madvise.
         """
         if not hasattr(self._mapping, "madvise") or len(starts) == 0:
             return
@@ -184,7 +188,7 @@ class MappedFile:
         high = (place.offset + stops.astype(np.int64) * width - 1) // mmap.PAGESIZE + 1
         order = np.argsort(low, kind="stable")
         reach = np.maximum.accumulate(high[order])
-        first = np.flatnonzero(np.concatenate([[True], low[order][1:] > reach[:-1]]))
+        first = np.flatnonzero(np.concatenate([[True], low[order][1:] > reach[:-1] + JOINED_PAGES]))
         last = np.concatenate([first[1:], [len(order)]]) - 1
         for a, b in zip(low[order][first].tolist(), reach[last].tolist(), strict=True):
             length = min(b * mmap.PAGESIZE, len(self._mapping)) - a * mmap.PAGESIZE
