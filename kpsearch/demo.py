@@ -33,7 +33,8 @@ STRANGERS = 4
 SEED = 7
 LARGEST_SUBJECT_PX = 1600
 """A user's picture is photographed at no more than this longest side."""
-INDEX_NAMES = {"manifest.json", "manifest.prev.json"}
+MARKER = ".kpsearch-demo"
+"""A file in the output folder that says an index in it is the demo's own, and may be replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def run_demo(
         else _users_catalogue(root, os.fspath(folder), report)
     )
     index = root / "index"
-    _remove_old_index(index)
+    _make_way(root, index)
     indexed = build_index(
         shoot.catalogue, index, n_jobs=n_jobs, progress=progress, on_reject=on_reject
     )
@@ -161,10 +162,11 @@ def _make_folder(root: Path) -> None:
         raise KpsearchError(f"{root}: no folder can be made here: {error.strerror}") from error
 
 
-def _remove_old_index(index: Path) -> None:
-    """Make way for a new index; anything there that is not an earlier demo's index stays."""
-    if not index.exists():
-        return
-    if not INDEX_NAMES & {entry.name for entry in index.iterdir()} and any(index.iterdir()):
-        raise UsageError(f"{index}: is in the way and is no index; choose another output folder")
-    shutil.rmtree(index)
+def _make_way(root: Path, index: Path) -> None:
+    """Remove the index of an earlier demo; raises `UsageError` for anything else in its place."""
+    marker = root / MARKER
+    if index.exists() and not marker.exists():
+        raise UsageError(f"{index}: is in the way; choose another output folder")
+    marker.touch()
+    if index.exists():
+        shutil.rmtree(index)

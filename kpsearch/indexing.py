@@ -19,7 +19,13 @@ from kpsearch.index import ImageRecord, IndexWriter, Keypoints, Snapshot, quanti
 from kpsearch.options import FeatureOptions, VocabularyOptions
 from kpsearch.parallel import map_in_order
 from kpsearch.types import FileFacts, Image, Reject
-from kpsearch.vocabulary import Vocabulary, load_vocabulary, train_vocabulary, words_for
+from kpsearch.vocabulary import (
+    Vocabulary,
+    load_vocabulary,
+    train_vocabulary,
+    vocabulary_arrays,
+    words_for,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -28,6 +34,10 @@ if TYPE_CHECKING:
 
 BATCH_IMAGES = 2048
 """Pictures a commit: what a killed job has to do again."""
+PASSING_CODES = frozenset(
+    {"unreadable", "out_of_memory", "changed_while_reading", "timeout", "decoder_crashed"}
+)
+"""Rejects that need not be the file's fault: tried again by the next run."""
 SAMPLE_KEYPOINTS = 2_000_000
 """Most that the pictures sampled for a vocabulary may have together: 300 MB in memory."""
 SUSPICIOUS_AFTER = 1000
@@ -45,6 +55,8 @@ class IndexReport:
     added: int = 0
     replaced: int = 0
     unchanged: int = 0
+    still_rejected: int = 0
+    """Rejected by an earlier run, for a reason that lies in the file, and not changed since."""
     keypoints: int = 0
     without_features: int = 0
     words: int = 0
@@ -72,6 +84,10 @@ class _Task:
     """Of the picture the index holds under this path."""
     ready: Extracted | Reject | None = None
     """Extracted already, for the vocabulary."""
+
+
+_REJECTED = _Task("")
+"""Stands for a file that was rejected before and has not changed: nothing is to be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +149,13 @@ def _require_same_vocabulary(
     writer: IndexWriter, wanted: VocabularyOptions | str | os.PathLike[str]
 ) -> None:
     snapshot = writer.snapshot()
-    if isinstance(wanted, VocabularyOptions) or snapshot is None:
-        asked = wanted.words if isinstance(wanted, VocabularyOptions) else None
-        same = asked is None or asked == len(snapshot.vocabulary if snapshot else ())
+    assert snapshot is not None
+    own = snapshot.vocabulary
+    if isinstance(wanted, VocabularyOptions):
+        same = wanted.words in (None, own.words_asked, len(own))
     else:
-        other, own = _load_vocabulary(wanted).tree.leaves, snapshot.vocabulary.tree.leaves
-        same = np.array_equal(other, own)
+        arrays, others = vocabulary_arrays(own), vocabulary_arrays(_load_vocabulary(wanted))
+        same = all(np.array_equal(arrays[name], others[name]) for name in arrays)
     if not same:
         raise IndexMismatch(
             f"{writer.storage.folder}: has a vocabulary already; another one needs a new index"
@@ -186,8 +203,9 @@ class _Job:
             _task_of(path, snapshot, self.known_rejects, categories.get(path, ""))
             for path in dict.fromkeys(os.path.abspath(name) for name in found)
         ]
+        self.report.still_rejected = sum(task is _REJECTED for task in tasks)
         self.report.unchanged += tasks.count(None)
-        return [task for task in tasks if task is not None]
+        return [task for task in tasks if task is not None and task is not _REJECTED]
 
     def make_vocabulary(
         self,
@@ -329,7 +347,7 @@ def _task_of(
         return _Task(path, category)
     old = rejected.get(path)
     if old is not None and (old.size_bytes, old.mtime_ns) == facts:
-        return None
+        return _Task(path, category) if old.code in PASSING_CODES else _REJECTED
     slot = snapshot.find(path)
     if slot is None:
         return _Task(path, category)

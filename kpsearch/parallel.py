@@ -15,6 +15,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
 
+from kpsearch.errors import KpsearchError
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -59,9 +61,12 @@ def _map_on_workers(
     """
     from joblib import Parallel, delayed
 
-    with Parallel(
-        n_jobs=workers, return_as="generator", batch_size=1, pre_dispatch="3 * n_jobs"
-    ) as pool:
+    with (
+        _named_worker_death(),
+        Parallel(
+            n_jobs=workers, return_as="generator", batch_size=1, pre_dispatch="3 * n_jobs"
+        ) as pool,
+    ):
         while window := list(islice(chunks, CHUNKS_A_WINDOW * workers)):
             waiting = iter(window)
             done = pool(delayed(_attempt_chunk)(function, chunk) for chunk in waiting)
@@ -73,6 +78,20 @@ def _map_on_workers(
             finally:
                 deque(waiting, maxlen=0)
                 deque(done, maxlen=0)
+
+
+@contextmanager
+def _named_worker_death() -> Iterator[None]:
+    """A worker that dies becomes an error that says so."""
+    from concurrent.futures.process import BrokenProcessPool
+
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise KpsearchError(
+            "a worker process died, by a crash or for want of memory; what was committed stays, "
+            "run again to go on (fewer --jobs need less memory)"
+        ) from error
 
 
 def _attempt_chunk(function: Callable[[T], R], chunk: list[T]) -> tuple[list[R], Exception | None]:

@@ -142,6 +142,8 @@ class Answer:
     hits: tuple[Hit, ...]
     stages: tuple[Stage, ...]
     warnings: tuple[str, ...] = ()
+    verified_images: int = 0
+    """Images that geometry verified, shown among the hits or not."""
 
     @property
     def timings_ms(self) -> dict[str, float]:
@@ -150,5 +152,5 @@ class Answer:
 
     @property
     def verified(self) -> bool:
-        """Whether geometry confirms at least one hit; if not, the answer is "no match"."""
-        return any(hit.verified for hit in self.hits)
+        """Whether geometry confirms at least one image; if not, the answer is "no match"."""
+        return self.verified_images > 0

@@ -70,7 +70,7 @@ def evaluate(
         result = evaluation.evaluate(
             truth,
             index or scratch,
-            features=chosen_features(features, max_side, max_keypoints),
+            features=chosen_features(features, max_side, max_keypoints, index or scratch),
             vocabulary=chosen_vocabulary(words, vocabulary),
             search=SearchOptions(
                 scoring=ScoringOptions(weighting=weighting, remove_bursts=not keep_bursts),

@@ -55,7 +55,7 @@ def index(
         report = build_index(
             paths,
             index,
-            features=chosen_features(features, max_side, max_keypoints),
+            features=chosen_features(features, max_side, max_keypoints, index),
             vocabulary=chosen_vocabulary(words, vocabulary),
             n_jobs=jobs,
             follow_links=follow_links,
@@ -66,7 +66,7 @@ def index(
         print_json(_as_json(report, index))
     else:
         click.echo(_summary(report, index))
-    if strict and report.rejects:
+    if strict and (report.rejects or report.still_rejected):
         ctx.exit(REJECTS_UNDER_STRICT)
 
 
@@ -78,6 +78,7 @@ def _summary(report: IndexReport, index: str) -> str:
         f"{report.replaced} replaced" if report.replaced else "",
         f"{report.unchanged} unchanged" if report.unchanged else "",
         f"{len(report.rejects)} rejected" if report.rejects else "",
+        f"{report.still_rejected} rejected before" if report.still_rejected else "",
         f"{report.without_features} without a keypoint" if report.without_features else "",
         f"{len(report.warnings)} accepted with a warning" if report.warnings else "",
     ]
@@ -95,6 +96,7 @@ def _as_json(report: IndexReport, index: str) -> dict[str, object]:
         "added": report.added,
         "replaced": report.replaced,
         "unchanged": report.unchanged,
+        "still_rejected": report.still_rejected,
         "keypoints": report.keypoints,
         "no_features": report.without_features,
         "words": report.words,

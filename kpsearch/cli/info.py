@@ -30,7 +30,9 @@ def info(index: str, rejects: bool, as_json: bool) -> None:
         print_json(facts)
         return
     listed = facts.pop("reject_list", [])
-    click.echo(format_table(["", ""], [[k, _text(v)] for k, v in facts.items()], align="ll"))
+    click.echo(
+        format_table(["fact", "value"], [[k, _text(v)] for k, v in facts.items()], align="ll")
+    )
     if rejects:
         rows = [[item["image"], item["code"], item["text"]] for item in listed]
         click.echo(format_table(["rejected", "code", "why"], rows, align="lll"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import click
@@ -16,12 +17,22 @@ from kpsearch.cli.query import query
 from kpsearch.errors import KpsearchError
 
 INTERRUPTED = 130
+TERMINATED = 143
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, made to end a command as SIGINT does: the batch is committed first."""
+
+
+def _terminate(*_: object) -> None:
+    raise _Terminated
 
 
 class _Group(click.Group):
     """Turns our errors into a message and an exit status, never a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
+        signal.signal(signal.SIGTERM, _terminate)
         try:
             return super().invoke(ctx)
         except KpsearchError as error:
@@ -29,9 +40,9 @@ class _Group(click.Group):
 
             click.echo(f"kpsearch: {escape_path(str(error))}", err=True)
             ctx.exit(error.exit_code)
-        except KeyboardInterrupt:
-            click.echo("kpsearch: interrupted; what was committed stays", err=True)
-            ctx.exit(INTERRUPTED)
+        except KeyboardInterrupt as error:
+            click.echo("kpsearch: interrupted; run it again and it goes on", err=True)
+            ctx.exit(TERMINATED if isinstance(error, _Terminated) else INTERRUPTED)
         except BrokenPipeError:
             # The reader of a pipe (head, less) has seen enough.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -48,7 +59,7 @@ class _Group(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit status: 0 done, 1 failed, 2 usage, 3 rejects under --strict, 4 commit failed "
     "and nothing changed, 5 state unknown, 6 locked by another writer, 7 index damaged, "
-    "130 interrupted.",
+    "130 or 143 interrupted.",
 )
 @click.version_option(__version__, prog_name="kpsearch")
 def main() -> None:

@@ -89,14 +89,25 @@ def feature_options(command: Command) -> Command:
 
 
 def chosen_features(
-    features: str | None, max_side: int | None, max_keypoints: int | None
+    features: str | None, max_side: int | None, max_keypoints: int | None, index: str
 ) -> FeatureOptions | None:
-    """The extraction asked for; None when no option was given, so that an index keeps its own."""
+    """The extraction asked for; what is not given is as the index has it, else the default.
+
+    None when no option was given.
+    """
+    from kpsearch.errors import IndexMissing
+    from kpsearch.index import feature_options_of
     from kpsearch.options import FeatureOptions
 
-    given = {"extractor": features, "max_side_px": max_side, "max_keypoints": max_keypoints}
-    given = {name: value for name, value in given.items() if value is not None}
-    return dataclasses.replace(FeatureOptions(), **given) if given else None  # type: ignore[arg-type]
+    wanted = {"extractor": features, "max_side_px": max_side, "max_keypoints": max_keypoints}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    if not given:
+        return None
+    try:
+        base = feature_options_of(index)
+    except IndexMissing:
+        base = FeatureOptions()
+    return dataclasses.replace(base, **given)  # type: ignore[arg-type]
 
 
 def chosen_vocabulary(words: int | None, vocabulary: str | None) -> VocabularyOptions | str | None:

@@ -60,6 +60,16 @@ def print_reject(reject: Reject) -> None:
         click.echo(reject_line(reject), err=True)
 
 
+def rejected_json(reject: Reject) -> dict[str, Any]:
+    """A query that could not be asked, so that answers stay in step with questions."""
+    return {
+        "query": reject.path,
+        "hits": [],
+        "error": {"code": reject.code, "text": reject.text},
+        "timings_ms": {},
+    }
+
+
 def hit_json(hit: Hit) -> dict[str, Any]:
     """A hit as plain JSON values."""
     return {

@@ -56,7 +56,7 @@ def query(
     as_json: bool,
 ) -> None:
     """Find the indexed pictures that show what IMAGE shows."""
-    from kpsearch.cli.output import print_reject
+    from kpsearch.cli.output import print_json, print_reject, rejected_json
     from kpsearch.errors import ImageRejected
     from kpsearch.options import SearchOptions, VerificationOptions
     from kpsearch.search import Searcher
@@ -69,7 +69,10 @@ def query(
         try:
             answer = searcher.query(image, options, region=region)
         except ImageRejected as error:
-            print_reject(Reject(error.path, error.code, error.text))
+            reject = Reject(error.path, error.code, error.text)
+            print_reject(reject)
+            if as_json:
+                print_json(rejected_json(reject))
             continue
         answers.append(answer)
         _show(answer, as_json=as_json, explain=explain, checked=not no_verify)
@@ -131,7 +134,7 @@ def _verdict(answer: Answer, checked: bool) -> str:
         return "nothing in the index is like it"
     if not checked:
         return "not verified by geometry"
-    verified = sum(hit.verified for hit in answer.hits)
+    verified = answer.verified_images
     if not verified:
         return "no match: no hit is verified, these are the nearest"
     return f"{verified} verified match{'es' if verified > 1 else ''}"

@@ -8,7 +8,7 @@ from kpsearch.index.segment import (
     pack_segment,
     quantise_keypoints,
 )
-from kpsearch.index.snapshot import Snapshot
+from kpsearch.index.snapshot import Snapshot, feature_options_of
 from kpsearch.index.storage import Storage
 from kpsearch.index.writer import IndexWriter
 
@@ -20,6 +20,7 @@ __all__ = [
     "Segment",
     "Snapshot",
     "Storage",
+    "feature_options_of",
     "pack_segment",
     "quantise_keypoints",
 ]

@@ -110,6 +110,10 @@ def load(storage: Storage, name: str = NAME) -> Manifest:
     try:
         return parse(storage.read(name), os.fspath(folder / name))
     except (FileNotFoundError, NotADirectoryError):
+        if name == NAME and storage.exists(PREVIOUS):
+            raise IndexDamaged(
+                f"{folder / NAME}: missing; {PREVIOUS} is the generation before it"
+            ) from None
         hint = "`kpsearch index PATH... -i INDEX` makes one"
         raise IndexMissing(f"{folder}: no index here; {hint}") from None
     except OSError as error:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from kpsearch.index.container import FileEntry
     from kpsearch.index.manifest import Manifest
+    from kpsearch.options import FeatureOptions
 
 READ_ATTEMPTS = 5
 """A file that has gone was merged away: the manifest is read again, this often."""
@@ -176,12 +177,27 @@ class Snapshot:
         return None
 
     def rejects(self) -> list[Reject]:
-        """Pictures that were rejected and are not in the index, one record a path, the last."""
-        latest = {reject.path: reject for segment in self.segments for reject in segment.rejects()}
-        return [reject for path, reject in latest.items() if self.find(path) is None]
+        """Pictures whose last state was rejected, one record a path.
+
+        An older state may be in the index still: a picture that goes bad keeps its entry.
+        """
+        latest: dict[str, Reject] = {}
+        for start, segment in zip(self.slot_start, self.segments, strict=False):
+            end = int(start) + len(segment)
+            latest.update((reject.path, reject) for reject in segment.rejects())
+            for path in list(latest):
+                slot = self.find(path)
+                if slot is not None and int(start) <= slot < end:
+                    del latest[path]
+        return list(latest.values())
 
     @property
     def size_bytes(self) -> int:
         """Bytes on disk of everything this generation needs, the manifest included."""
         files = sum(entry.size_bytes for entry in self.manifest.files())
         return files + self.storage.size_bytes(manifests.NAME)
+
+
+def feature_options_of(folder: str | os.PathLike[str]) -> FeatureOptions:
+    """The extraction an index was made with, from its manifest alone; raises `IndexMissing`."""
+    return manifests.load(Storage(folder)).features

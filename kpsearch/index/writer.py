@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import socket
 from collections.abc import Sequence
@@ -42,7 +43,11 @@ if TYPE_CHECKING:
 LOCK = ".lock"
 SPARE_BYTES = 1 << 20
 """Free space demanded beyond the files of a commit."""
-OWN_PREFIXES = ("segment-", "deletes-", "vocabulary-", "manifest.json.", "manifest.prev.json.")
+OWN_NAME = re.compile(
+    r"(segment|deletes)-\d{6,}-[0-9a-f]{8}\.h5|vocabulary-[0-9a-f]{16}\.h5"
+    r"|manifest(\.prev)?\.json\.[0-9a-f]{8}"
+)
+"""Names that only an index gives its files: nothing else is ever removed."""
 
 
 class IndexWriter:
@@ -90,12 +95,14 @@ class IndexWriter:
 
     def _sweep(self) -> None:
         """Remove what an interrupted commit left behind: our files that no manifest names."""
+        if self.manifest is None:
+            _refuse_to_begin(self.storage)
         known = {entry.name for entry in self.manifest.files()} if self.manifest else set()
         with contextlib.suppress(IndexMissing, IndexDamaged):
             previous = manifests.load(self.storage, manifests.PREVIOUS)
             known.update(entry.name for entry in previous.files())
         for name in self.storage.names():
-            if name.startswith(OWN_PREFIXES) and name not in known:
+            if OWN_NAME.fullmatch(name) and name not in known:
                 self.storage.remove(name)
 
     def snapshot(self) -> Snapshot | None:
@@ -196,6 +203,19 @@ def _postings_of(segment: Segment, images: npt.NDArray[np.bool_]) -> npt.NDArray
     before = np.concatenate([[0], np.cumsum(theirs[segment.keypoint])])
     counts = before[segment.start[1:]] - before[segment.start[:-1]]
     return np.asarray(counts, dtype=np.uint32)
+
+
+def _refuse_to_begin(storage: Storage) -> None:
+    """An index is begun in an empty folder: never among other files, never over a damaged one."""
+    names = [name for name in storage.names() if not name.startswith(".")]
+    if any(name.startswith("segment-") and OWN_NAME.fullmatch(name) for name in names):
+        raise IndexDamaged(f"{storage.folder / manifests.NAME}: missing, its segments are there")
+    foreign = [name for name in names if not OWN_NAME.fullmatch(name)]
+    if foreign:
+        raise UsageError(
+            f"{storage.folder}: holds other files ({foreign[0]}) and no index; "
+            "give a new or an empty folder"
+        )
 
 
 def _make_folder(folder: Path) -> None:

@@ -89,6 +89,7 @@ class Searcher:
             hits=hits,
             stages=tuple(log.stages),
             warnings=picture.warnings,
+            verified_images=log.verified_images,
         )
 
     def _read(self, image: str | os.PathLike[str] | Image, region: Region | None) -> Image:
@@ -130,8 +131,8 @@ class Searcher:
             with log.stage("verify") as note:
                 candidates = self._verify(candidates, found, features, weighting, options)
                 tried = min(len(candidates), options.verification.shortlist)
-                passed = sum(candidate.verified for candidate in candidates)
-                note(f"{tried} candidates, {passed} verified")
+                log.verified_images = sum(candidate.verified for candidate in candidates)
+                note(f"{tried} candidates, {log.verified_images} verified")
         with log.stage("report") as note:
             shown = candidates[: options.limit]
             hits = [self._hit(i + 1, c, features, region) for i, c in enumerate(shown)]

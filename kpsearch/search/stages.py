@@ -15,6 +15,8 @@ class StageLog:
     """Collects the stages of one query as they run."""
 
     stages: list[Stage] = field(default_factory=list)
+    verified_images: int = 0
+    """Set by the stage that verifies."""
 
     @contextmanager
     def stage(self, name: str) -> Iterator[StageNote]:

@@ -33,7 +33,7 @@ LAYOUT: dict[str, tuple[type[np.generic], int]] = {
 def vocabulary_arrays(vocabulary: Vocabulary) -> dict[str, npt.NDArray[Any]]:
     """The arrays of a vocabulary; text and numbers are in ``facts``, as name=value lines."""
     facts = f"format_version={FORMAT_VERSION}\nextractor={vocabulary.extractor}\n"
-    facts += f"seed={vocabulary.seed}\n"
+    facts += f"seed={vocabulary.seed}\nwords_asked={vocabulary.words_asked}\n"
     return {
         "branches": vocabulary.tree.branches,
         "leaves": vocabulary.tree.leaves,
@@ -54,6 +54,7 @@ def unpack_vocabulary(array: Callable[[str], npt.NDArray[Any]]) -> Vocabulary:
     try:
         facts = _facts(found["facts"])
         extractor, seed = facts["extractor"], int(facts["seed"])
+        words_asked = int(facts["words_asked"])
     except (ValueError, KeyError) as error:
         raise IndexDamaged(f"vocabulary: its facts cannot be read ({error})") from error
     _check_shapes(found)
@@ -63,6 +64,7 @@ def unpack_vocabulary(array: Callable[[str], npt.NDArray[Any]]) -> Vocabulary:
         chance=found["chance"],
         extractor=extractor,
         seed=seed,
+        words_asked=words_asked,
     )
 
 

@@ -34,6 +34,8 @@ class Vocabulary:
     extractor: str
     """The extractor whose descriptors it was trained on."""
     seed: int = 0
+    words_asked: int = 0
+    """What training was asked for; as many are found but for rounding and repeats."""
 
     def __len__(self) -> int:
         return len(self.tree.leaves)
@@ -74,7 +76,7 @@ def train_vocabulary(
     )
     embedding = train_embedding(descriptors, word, tree.leaves, rng)
     chance = chance_of_distance(embedding, descriptors, word, rng)
-    return Vocabulary(tree, embedding, chance, extractor, options.seed)
+    return Vocabulary(tree, embedding, chance, extractor, options.seed, words)
 
 
 def _blocks(descriptors: npt.NDArray[np.uint8], size: int = 16384) -> list[npt.NDArray[np.uint8]]:

@@ -158,7 +158,13 @@ def test_a_bad_query_does_not_stop_the_others(photos, catalogue_index, tmp_path)
     asked = [tmp_path / "bad\n.jpg", photo, tmp_path / "missing.jpg"]
     result = run("query", "-i", catalogue_index, "--json", *asked)
     assert result.exit_code == 1
-    assert json.loads(result.stdout)["query"] == photo
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [answer["query"] for answer in answers] == [str(path) for path in asked]
+    assert [answer.get("error", {}).get("code") for answer in answers] == [
+        "not_an_image",
+        None,
+        "unreadable",
+    ]
     first, second = result.stderr.splitlines()
     assert first.startswith(f"rejected {tmp_path}/bad\\n.jpg: not_an_image: ")
     assert second.startswith(f"rejected {tmp_path}/missing.jpg: unreadable: ")
@@ -187,8 +193,25 @@ def test_indexing_reports_what_it_did(pictures, tmp_path):
     assert report["words"] <= 16
     assert [r["code"] for r in report["rejects"]] == ["not_an_image"]
     again = done(*command)
-    assert "0 added, 5 unchanged" in again
+    assert "0 added, 4 unchanged, 1 rejected before" in again
     assert f"committed generation {report['generation']} of {tmp_path / 'index'}" in again
+
+
+def test_the_same_command_may_be_given_again(pictures, tmp_path):
+    command = ["index", pictures, "-i", tmp_path / "index", "-j", "1", "--words", "50"]
+    done(*command, "--max-keypoints", "200")
+    assert "3 unchanged" in done(*command, "--max-keypoints", "200")
+    assert "3 unchanged" in done(*command, "--max-side", "800")
+
+
+def test_an_index_is_never_begun_among_other_files(pictures):
+    before = {path.name: path.read_bytes() for path in pictures.iterdir()}
+    (pictures / "segment-one.jpg").write_bytes(b"mine")
+    refused = run("index", pictures, "-i", pictures, "-j", "1")
+    assert refused.exit_code == 2
+    assert "holds other files" in refused.stderr
+    assert (pictures / "segment-one.jpg").read_bytes() == b"mine"
+    assert all((pictures / name).read_bytes() == content for name, content in before.items())
 
 
 def test_features_are_chosen_once_for_an_index(pictures, catalogue_index, tmp_path):
@@ -213,7 +236,9 @@ def test_rejects_fail_the_command_only_under_strict(pictures, tmp_path, catalogu
     strict = run(*command, "-i", tmp_path / "strict", "--strict")
     assert strict.exit_code == 3
     assert Snapshot.open(tmp_path / "strict").images == 3
-    assert run(*command, "-i", tmp_path / "strict", "--strict").exit_code == 0
+    again = run(*command, "-i", tmp_path / "strict", "--strict")
+    assert again.exit_code == 3
+    assert "1 rejected before" in again.stdout
 
 
 def test_linked_folders_are_entered_on_demand(pictures, tmp_path, catalogue_index):

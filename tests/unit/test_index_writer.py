@@ -55,12 +55,32 @@ def test_a_snapshot_outlives_the_files_it_was_opened_from(tmp_path):
     assert old.images == 2
 
 
+OURS = (
+    "segment-000009-00dead00.h5",
+    "deletes-000002-00beef00.h5",
+    "vocabulary-0123456789abcdef.h5",
+    "manifest.json.0123abcd",
+    "manifest.prev.json.0123abcd",
+)
+THEIRS = ("notes.txt", "segment.h5", "segment-one.jpg", "vocabulary-list.h5", "manifest.json.bak")
+
+
+def test_a_lost_manifest_is_damage_and_removes_nothing(tmp_path):
+    write_index(tmp_path, [IMAGES])
+    for name in ("manifest.json", "manifest.prev.json"):
+        (tmp_path / name).unlink()
+        left = set(os.listdir(tmp_path))
+        with pytest.raises(IndexDamaged, match=r"manifest\.json: missing"), IndexWriter(tmp_path):
+            pass
+        assert set(os.listdir(tmp_path)) == left
+
+
 def test_what_no_manifest_names_is_swept_and_nothing_else(tmp_path):
     write_index(tmp_path, [IMAGES])
-    kept = set(os.listdir(tmp_path)) | {"notes.txt", "segment.h5"}
-    for name in ("segment-000009-dead.h5", "deletes-000002-beef.h5", "vocabulary-0.h5"):
+    kept = set(os.listdir(tmp_path)) | set(THEIRS)
+    for name in OURS:
         (tmp_path / name).write_bytes(b"half")
-    for name in ("manifest.json.12ab", "manifest.prev.json.12ab", "notes.txt", "segment.h5"):
+    for name in THEIRS:
         (tmp_path / name).write_bytes(b"x")
     with IndexWriter(tmp_path):
         pass

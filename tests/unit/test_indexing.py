@@ -144,7 +144,18 @@ def test_a_picture_that_goes_bad_keeps_its_older_self(pictures, index):
     assert [reject.code for reject in first.rejects] == ["not_an_image"]
     assert str(pictures / "0.png") in paths_in(index)
     again = build_index([pictures], index)
-    assert (again.rejects, again.generation) == ([], first.generation)
+    assert (again.rejects, again.still_rejected) == ([], 1)
+    assert again.generation == first.generation
+    assert Snapshot.open(index).rejects() == first.rejects
+
+
+def test_a_reject_that_need_not_be_the_files_fault_is_tried_again(pictures, index):
+    late = pictures / "late.png"
+    os.symlink(pictures / "nowhere.png", late)
+    assert [r.code for r in build_index([pictures], index).rejects] == ["unreadable"]
+    late.unlink()
+    save(late, textured(9, 140, 100))
+    assert build_index([pictures], index).added == 1
 
 
 def test_every_bad_input_gets_its_code_and_the_job_goes_on(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 
 import numpy as np
 import pytest
 
+from kpsearch.errors import KpsearchError
 from kpsearch.parallel import CHUNKS_A_WINDOW, map_in_order
 
 both = pytest.mark.parametrize("n_jobs", [1, 2])
@@ -27,6 +29,12 @@ def product(seed: int) -> bytes:
 def refuse_seven(number: int) -> int:
     if number == 7:
         raise LookupError("seven")
+    return number
+
+
+def die_on_seven(number: int) -> int:
+    if number == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
     return number
 
 
@@ -85,3 +93,9 @@ def test_a_consumer_may_stop_early(n_jobs):
     assert next(results) == 0
     results.close()
     assert next(results, None) is None
+
+
+def test_a_worker_that_dies_is_an_error_that_says_so():
+    with pytest.raises(KpsearchError, match="a worker process died"):
+        list(map_in_order(die_on_seven, range(20), n_jobs=2, chunk_size=2))
+    assert list(map_in_order(str, range(4), n_jobs=2)) == ["0", "1", "2", "3"]

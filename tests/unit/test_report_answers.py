@@ -46,7 +46,8 @@ def answer_of(query: str, *hits: Hit, milliseconds: float = 10.0) -> Answer:
         Stage("features", milliseconds, "900 keypoints"),
         Stage("geometry", 2 * milliseconds, "20 checked"),
     )
-    return Answer(query, SIZE, 900, hits, stages)
+    verified = sum(hit.verified for hit in hits)
+    return Answer(query, SIZE, 900, hits, stages, verified_images=verified)
 
 
 def test_the_matches_of_a_planted_hit_agree_with_its_transform():

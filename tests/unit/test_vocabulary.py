@@ -177,7 +177,7 @@ def test_lloyd_lowers_the_error_of_random_centroids():
 
 def test_words_follow_the_size_of_the_collection():
     assert words_for(0) == 16
-    assert words_for(128 * 1000) == 1000
+    assert words_for(192 * 1000) == 1000
     assert words_for(10**9) == 65_536
 
 
