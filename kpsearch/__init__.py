@@ -13,7 +13,7 @@ The Python API, loaded on first use so that ``import kpsearch`` stays light::
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from kpsearch.version import __version__
 
 if TYPE_CHECKING:
     from kpsearch.images import read_image as read_image

@@ -8,13 +8,13 @@ import sys
 
 import click
 
-from kpsearch import __version__
 from kpsearch.cli.demo import demo
 from kpsearch.cli.evaluate import evaluate
 from kpsearch.cli.index import index
 from kpsearch.cli.info import info
 from kpsearch.cli.query import query
 from kpsearch.errors import KpsearchError
+from kpsearch.version import __version__
 
 INTERRUPTED = 130
 TERMINATED = 143

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from filelock import FileLock, Timeout
 
-from kpsearch import __version__
 from kpsearch.errors import (
     CommitFailed,
     IndexDamaged,
@@ -31,6 +30,7 @@ from kpsearch.index.manifest import Manifest, SegmentEntry
 from kpsearch.index.segment import ImageRecord, Keypoints, Segment, pack_segment
 from kpsearch.index.snapshot import Snapshot
 from kpsearch.index.storage import Storage
+from kpsearch.version import __version__
 from kpsearch.vocabulary import vocabulary_arrays
 
 if TYPE_CHECKING:

@@ -19,8 +19,7 @@ def sum_heaviest(
     """(slots,) for each image, the heaviest match of each query keypoint, summed.
 
     A repeated pattern would otherwise vote once for each of its repeats. This is the multiple
-    match removal of Jégou, Douze & Schmid 2009, §4.1; the root of the sum, their intra-image
-    weighting, does less well in every case measured (docs/benchmarks.md).
+    match removal of Jégou, Douze & Schmid 2009, §4.1.
     """
     if len(query) == 0:
         return np.zeros(slots)
