@@ -41,7 +41,7 @@ class ScoringOptions:
     """Name of the weight of a match: see `kpsearch.scoring.weights`."""
     assignments: int = 3
     """Visual words looked up for each keypoint of the query (multiple assignment)."""
-    hamming_threshold: int = 24
+    hamming_threshold: int = 22
     """Postings whose signature differs in more bits are not matches."""
     prior: float = 1e-3
     """ρ: chance, before looking, that an image shows a given keypoint of the query."""

@@ -1,6 +1,6 @@
 """Indexing against a bare loop: what everything but decoding and SIFT costs.
 
-    python tools/bench_ingest.py [--images 200] [--jobs 2] [--rounds 3]
+    python tools/bench_ingest.py [--images 300] [--jobs 2] [--rounds 3]
 
 The bare loop decodes each file with cv2.imdecode, shrinks it and runs cv2.SIFT with the same
 limits, on as many processes, and throws the result away. Indexing reads the same files, chooses
@@ -53,7 +53,7 @@ def time_index(paths: list[str], jobs: int) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=200)
+    parser.add_argument("--images", type=int, default=300)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()

@@ -9,7 +9,7 @@ unevenly frequent, and lists as uneven in length, as in real collections. Positi
 Three ratios are printed, each the median over the queries:
 
 - scoring / reading: the stage "score" over reading the same posting lists once from memory;
-- rest / extraction: all the stages after extraction over extraction;
+- whole / extraction: the query over its own extraction, also for each source of queries;
 - cold start: `kpsearch query` on a small index over `python -c "import numpy, cv2, h5py"`.
 """
 
@@ -120,8 +120,8 @@ def time_reading(snapshot: Snapshot, features: Features, assignments: int) -> fl
     return spent * 1000
 
 
-def time_queries(folder: Path, queries: list[str]) -> None:
-    """Print the stages and the two ratios."""
+def time_queries(folder: Path, queries: list[str], sources: dict[str, str]) -> None:
+    """Print the stages and the two ratios, the second for each source too."""
     searcher = Searcher.open(folder)
     options = SearchOptions()
     stages: dict[str, list[float]] = {}
@@ -148,8 +148,13 @@ def time_queries(folder: Path, queries: list[str]) -> None:
     print("median ms:", ", ".join(f"{stage} {spent:.1f}" for stage, spent in medians.items()))
     print(f"reading the touched lists: {statistics.median(readings[3:]):.1f} ms")
     print(f"scoring / reading        {statistics.median(scorings[3:]):6.2f}")
-    print(f"rest / extraction        {statistics.median(rests[3:]):6.2f}")
     print(f"whole / extraction       {1 + statistics.median(rests[3:]):6.2f}")
+    extractions = stages["extract"][3:]
+    for source in dict.fromkeys(sources[path] for path in queries):
+        rows = [i for i, path in enumerate(queries) if sources[path] == source]
+        ratio = 1 + statistics.median([rests[3:][i] for i in rows])
+        spent = statistics.median([extractions[i] for i in rows])
+        print(f"  {source:30} {ratio:6.2f}  (extraction {spent:.0f} ms)")
 
 
 def time_command(command: list[str], rounds: int) -> float:
@@ -204,11 +209,12 @@ def main() -> None:
     references = [row.path for row in truth.references()]
     rng = np.random.default_rng(1)
     queries = evenly(truth, given.queries, rng)
+    sources = {row.path: row.source for row in truth.queries()}
     with tempfile.TemporaryDirectory(prefix="kpsearch-bench-") as scratch:
         folder = given.folder or Path(scratch)
         build(folder, references, given.images, given.words, given.segment)
         opening_time(folder)
-        time_queries(folder, queries)
+        time_queries(folder, queries, sources)
     time_cold_start(references, queries[0])
 
 

@@ -185,11 +185,11 @@ class Segment:
         return self.entry.images
 
     def advise(self, words: npt.NDArray[np.integer]) -> None:
-        """Have the posting lists of these words fetched from the disk, each list once.
+        """Have the posting lists of these distinct words fetched from the disk, each list once.
 
         It is a hint: whichever thread marks a word first, the answer is the same.
         """
-        new = np.unique(words[~self._advised[words]])
+        new = words[~self._advised[words]]
         new = new[self.start[new] < self.start[new + 1]]
         if len(new) == 0:
             return

@@ -69,8 +69,10 @@ def match_query(
     """
     parts: list[QueryMatches] = []
     read = 0
+    looked_up = np.unique(words.ids)
     for number, segment in enumerate(snapshot.segments):
         first_slot = int(snapshot.slot_start[number])
+        segment.advise(looked_up)
         found, postings = _match_segment(segment, number, first_slot, words, weighting, barred)
         parts.append(found)
         read += postings
@@ -86,7 +88,6 @@ def _match_segment(
     barred: npt.NDArray[np.bool_] | None,
 ) -> tuple[QueryMatches, int]:
     looked_up = words.ids.ravel()
-    segment.advise(looked_up)
     starts, stops = segment.start[looked_up], segment.start[looked_up + 1]
     near = hamming_matches(
         segment.signature, starts, stops, words.signatures.ravel(), weighting.hamming_threshold
