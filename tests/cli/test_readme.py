@@ -1,0 +1,44 @@
+"""What README shows, run as it stands there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import cv2
+import pytest
+
+from kpsearch.cli import main
+from tests.textures import textured
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def save(path: Path, seed: int) -> None:
+    path.write_bytes(cv2.imencode(".jpg", textured(seed, 200, 150))[1].tobytes())
+
+
+@pytest.fixture
+def in_a_folder(tmp_path, monkeypatch):
+    """A folder with the files that README's examples name."""
+    (tmp_path / "catalogue").mkdir()
+    for seed in range(4):
+        save(tmp_path / "catalogue" / f"{seed}.jpg", seed)
+    save(tmp_path / "photo.jpg", 2)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_python_example_runs_and_finds_the_picture(in_a_folder, capsys):
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    exec(example, {})
+    rank, path = capsys.readouterr().out.splitlines()[0].split()[:2]
+    assert (rank, Path(path).name) == ("1", "2.jpg")
+
+
+def test_the_commands_run(in_a_folder, capsys):
+    commands = re.findall(r"^    kpsearch (?!evaluate)(.*?)(?: +#.*)?$", README, re.MULTILINE)
+    assert [command.split()[0] for command in commands] == ["index", "query", "query", "info"]
+    for command in commands:
+        main(command.replace("~/", "").split(), standalone_mode=False)
+    assert Path("out/index.html").exists()
+    assert "verified match" in capsys.readouterr().out
