@@ -279,10 +279,11 @@ class _Job:
     def add(self, writer: IndexWriter, tasks: list[_Task], options: FeatureOptions) -> None:
         """Extract, quantise and commit, batch by batch."""
         assert writer.manifest is not None
-        vocabulary_path = writer.storage.folder / writer.manifest.vocabulary.name
-        work = _Quantiser(options, os.fspath(vocabulary_path))
+        # Absolute: a worker that lives since an earlier job may be in another folder.
+        vocabulary_path = os.path.abspath(writer.storage.folder / writer.manifest.vocabulary.name)
+        work = _Quantiser(options, vocabulary_path)
         results = map_in_order(work, iter(tasks), n_jobs=self.n_jobs)
-        self.report.words = len(_vocabulary_at(os.fspath(vocabulary_path)))
+        self.report.words = len(_vocabulary_at(vocabulary_path))
         snapshot = writer.snapshot()
         done = 0
         while batch := tasks[done : done + BATCH_IMAGES]:

@@ -146,7 +146,7 @@ def _run_queries(
     rankings: list[Ranking] = []
     rejected: list[Reject] = []
     generation = Searcher.open(index).snapshot.generation
-    work = _QueryRunner(os.fspath(index), generation, options)
+    work = _QueryRunner(os.path.abspath(index), generation, options)
     for row, outcome in zip(queries, map_in_order(work, queries, n_jobs=n_jobs), strict=True):
         if isinstance(outcome, Reject):
             rejected.append(outcome)

@@ -149,6 +149,13 @@ def test_a_picture_that_goes_bad_keeps_its_older_self(pictures, index):
     assert Snapshot.open(index).rejects() == first.rejects
 
 
+def test_a_relative_index_is_found_by_workers_started_elsewhere(pictures, tmp_path, monkeypatch):
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        assert build_index([pictures], "index", n_jobs=2).added > 0
+
+
 def test_a_reject_that_need_not_be_the_files_fault_is_tried_again(pictures, index):
     late = pictures / "late.png"
     os.symlink(pictures / "nowhere.png", late)
