@@ -3,7 +3,8 @@
 KpsearchError
 ├── ImageRejected      a picture that cannot be used: data, not a failure of the job
 ├── UsageError         what was asked for makes no sense                     (exit 2)
-│   └── UnknownName    no such extractor, scorer or verifier
+│   ├── UnknownName    no such extractor, scorer or verifier
+│   └── NotInstalled   an optional part that this machine does not have
 ├── IndexMissing       no index at this path                                 (exit 1)
 ├── IndexMismatch      the index and the request disagree (features, vocabulary)
 ├── WrongFolder        most of the first pictures were rejected              (exit 1)
@@ -41,6 +42,10 @@ class UsageError(KpsearchError):
 
 class UnknownName(UsageError):
     """No registered implementation has this name."""
+
+
+class NotInstalled(UsageError):
+    """What was asked for needs something that is not installed; the text says how to get it."""
 
 
 class IndexMissing(KpsearchError):

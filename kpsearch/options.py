@@ -15,8 +15,11 @@ class FeatureOptions:
     max_side_px: int = 800
     """Pictures with a longer side are shrunk to it before detection."""
     max_keypoints: int = 1000
-    contrast_threshold: float = 0.025
-    """Of SIFT (Lowe 2004, §4): lower finds fainter keypoints. OpenCV's own default is 0.04."""
+    threshold: float | None = None
+    """Of the detector, in its own units: lower finds fainter keypoints. None is the extractor's
+    default, and an index has it as a number."""
+    upright: bool = False
+    """Describe keypoints without turning them to their own orientation."""
 
 
 @dataclass(frozen=True, slots=True)

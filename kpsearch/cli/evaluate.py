@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -41,9 +41,6 @@ if TYPE_CHECKING:
 def evaluate(
     manifest: str,
     index: str | None,
-    features: str | None,
-    max_side: int | None,
-    max_keypoints: int | None,
     words: int | None,
     vocabulary: str | None,
     no_verify: bool,
@@ -53,6 +50,7 @@ def evaluate(
     json_file: str | None,
     run_file: str | None,
     jobs: int,
+    **extraction: Any,
 ) -> None:
     """Index the references of a ground truth, run its queries and print how good that is.
 
@@ -70,7 +68,7 @@ def evaluate(
         result = evaluation.evaluate(
             truth,
             index or scratch,
-            features=chosen_features(features, max_side, max_keypoints, index or scratch),
+            features=chosen_features(extraction, index or scratch),
             vocabulary=chosen_vocabulary(words, vocabulary),
             search=SearchOptions(
                 scoring=ScoringOptions(weighting=weighting, remove_bursts=not keep_bursts),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -32,17 +32,16 @@ REJECTS_UNDER_STRICT = 3
 @click.pass_context
 def index(
     ctx: click.Context,
+    /,
     paths: tuple[str, ...],
     index: str,
-    features: str | None,
-    max_side: int | None,
-    max_keypoints: int | None,
     words: int | None,
     vocabulary: str | None,
     jobs: int,
     follow_links: bool,
     strict: bool,
     as_json: bool,
+    **extraction: Any,
 ) -> None:
     """Make an index of pictures and folders of pictures, or add what is new and changed.
 
@@ -55,7 +54,7 @@ def index(
         report = build_index(
             paths,
             index,
-            features=chosen_features(features, max_side, max_keypoints, index),
+            features=chosen_features(extraction, index),
             vocabulary=chosen_vocabulary(words, vocabulary),
             n_jobs=jobs,
             follow_links=follow_links,

@@ -10,6 +10,7 @@ import click
 
 from kpsearch.cli.demo import demo
 from kpsearch.cli.evaluate import evaluate
+from kpsearch.cli.extractors import extractors
 from kpsearch.cli.index import index
 from kpsearch.cli.info import info
 from kpsearch.cli.query import query
@@ -66,5 +67,5 @@ def main() -> None:
     """Find pictures by their keypoints: product photos, crops, re-photographed packs."""
 
 
-for _command in (index, query, evaluate, info, demo):
+for _command in (index, query, evaluate, info, extractors, demo):
     main.add_command(_command)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -54,10 +54,14 @@ class WordsType(click.ParamType[Any]):
 
 
 def feature_options(command: Command) -> Command:
-    """Add --features, --max-side, --max-keypoints, --words and --vocabulary."""
+    """Add the options of extraction, --words and --vocabulary."""
     for option in reversed(
         [
-            click.option("--features", metavar="NAME", help="Extractor.  [default: sift]"),
+            click.option(
+                "--features",
+                metavar="NAME",
+                help="Extractor; `kpsearch extractors` lists them.  [default: sift]",
+            ),
             click.option(
                 "--max-side",
                 type=click.IntRange(64, 8192),
@@ -69,6 +73,17 @@ def feature_options(command: Command) -> Command:
                 type=click.IntRange(16, 65_535),
                 metavar="N",
                 help="Keypoints kept of a picture.  [default: 1000]",
+            ),
+            click.option(
+                "--threshold",
+                type=click.FloatRange(0, min_open=True),
+                metavar="T",
+                help="Of the detector, in its own units: lower finds fainter keypoints.",
+            ),
+            click.option(
+                "--upright/--turned",
+                default=None,
+                help="Leave keypoints upright: for pictures that are never turned.",
             ),
             click.option(
                 "--words",
@@ -88,26 +103,30 @@ def feature_options(command: Command) -> Command:
     return command
 
 
-def chosen_features(
-    features: str | None, max_side: int | None, max_keypoints: int | None, index: str
-) -> FeatureOptions | None:
+def chosen_features(given: Mapping[str, Any], index: str) -> FeatureOptions | None:
     """The extraction asked for; what is not given is as the index has it, else the default.
 
-    None when no option was given.
+    ``given`` has the values of `feature_options`, among others. None when none was given.
     """
     from kpsearch.errors import IndexMissing
     from kpsearch.index import feature_options_of
     from kpsearch.options import FeatureOptions
 
-    wanted = {"extractor": features, "max_side_px": max_side, "max_keypoints": max_keypoints}
-    given = {name: value for name, value in wanted.items() if value is not None}
-    if not given:
+    fields = {
+        "extractor": given["features"],
+        "max_side_px": given["max_side"],
+        "max_keypoints": given["max_keypoints"],
+        "threshold": given["threshold"],
+        "upright": given["upright"],
+    }
+    changes = {name: value for name, value in fields.items() if value is not None}
+    if not changes:
         return None
     try:
         base = feature_options_of(index)
     except IndexMissing:
         base = FeatureOptions()
-    return dataclasses.replace(base, **given)  # type: ignore[arg-type]
+    return dataclasses.replace(base, **changes)
 
 
 def chosen_vocabulary(words: int | None, vocabulary: str | None) -> VocabularyOptions | str | None:

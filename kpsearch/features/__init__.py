@@ -4,7 +4,9 @@ from kpsearch.features.extractor import (
     EXTRACTORS,
     Extractor,
     extract_features,
+    installed_extractors,
     make_extractor,
+    settled,
     shrink,
     to_original_pixels,
 )
@@ -13,7 +15,9 @@ __all__ = [
     "EXTRACTORS",
     "Extractor",
     "extract_features",
+    "installed_extractors",
     "make_extractor",
+    "settled",
     "shrink",
     "to_original_pixels",
 ]

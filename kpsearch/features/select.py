@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 
 CELLS_A_SIDE = 8
 
+CANDIDATES_A_KEYPOINT = 1.15
+"""Candidates described for each keypoint kept: what the choice by spatial spread draws on."""
+
+
+def candidates_for(max_keypoints: int) -> int:
+    """How many of the strongest keypoints an extractor is to describe."""
+    return int(max_keypoints * CANDIDATES_A_KEYPOINT)
+
 
 def spread_keypoints(
     xy: npt.NDArray[np.float32],

@@ -19,7 +19,7 @@ from kpsearch.options import FeatureOptions
 if TYPE_CHECKING:
     from kpsearch.index.storage import Storage
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 NAME = "manifest.json"
 PREVIOUS = "manifest.prev.json"
 

@@ -1,10 +1,12 @@
 """Features to visual words and Hamming signatures."""
 
 from kpsearch.vocabulary.store import load_vocabulary, unpack_vocabulary, vocabulary_arrays
+from kpsearch.vocabulary.tree import Metric
 from kpsearch.vocabulary.vocabulary import MAX_WORDS, Vocabulary, train_vocabulary, words_for
 
 __all__ = [
     "MAX_WORDS",
+    "Metric",
     "Vocabulary",
     "load_vocabulary",
     "train_vocabulary",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kpsearch.vocabulary.embedding import BITS, HammingEmbedding
+from kpsearch.vocabulary.embedding import BITS, Embedding
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -22,7 +22,7 @@ FEWEST_PAIRS = 1000
 
 
 def chance_of_distance(
-    embedding: HammingEmbedding,
+    embedding: Embedding,
     descriptors: npt.NDArray[np.uint8],
     word: npt.NDArray[np.uint32],
     rng: np.random.Generator,

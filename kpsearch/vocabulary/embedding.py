@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -27,6 +27,16 @@ THRESHOLD_STEP = 512.0
 
 PRIOR_DESCRIPTORS = 8.0
 """Training descriptors that the word's centroid counts for in its thresholds."""
+
+
+class Embedding(Protocol):
+    """What turns descriptors into signatures, word by word."""
+
+    def signatures(
+        self, descriptors: npt.NDArray[np.uint8], words: npt.NDArray[np.uint32]
+    ) -> npt.NDArray[np.uint64]:
+        """Signature of each descriptor in each of its words: (n, d), (n, m) -> (n, m) uint64."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,57 +10,70 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kpsearch.errors import IndexDamaged, KpsearchError
-from kpsearch.vocabulary.embedding import HammingEmbedding
-from kpsearch.vocabulary.tree import Tree
+from kpsearch.vocabulary.bit_selection import BitSelection
+from kpsearch.vocabulary.embedding import BITS, Embedding, HammingEmbedding
+from kpsearch.vocabulary.tree import Metric, Tree
 from kpsearch.vocabulary.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-FORMAT_VERSION = 1
-LAYOUT: dict[str, tuple[type[np.generic], int]] = {
+FORMAT_VERSION = 2
+Layout = dict[str, tuple[type[np.generic], int]]
+"""Type and number of dimensions of each array."""
+LAYOUT: Layout = {
     "branches": (np.uint8, 2),
     "leaves": (np.uint8, 2),
     "leaf_start": (np.uint32, 1),
-    "projection": (np.int8, 2),
-    "thresholds": (np.int8, 2),
     "chance": (np.float64, 1),
     "facts": (np.uint8, 1),
 }
-"""Type and number of dimensions of each array."""
+EMBEDDING_LAYOUT: dict[Metric, Layout] = {
+    Metric.EUCLIDEAN: {"projection": (np.int8, 2), "thresholds": (np.int8, 2)},
+    Metric.HAMMING: {"selected": (np.uint16, 2)},
+}
+EMBEDDINGS: dict[Metric, Callable[..., Embedding]] = {
+    Metric.EUCLIDEAN: HammingEmbedding,
+    Metric.HAMMING: BitSelection,
+}
 
 
 def vocabulary_arrays(vocabulary: Vocabulary) -> dict[str, npt.NDArray[Any]]:
     """The arrays of a vocabulary; text and numbers are in ``facts``, as name=value lines."""
-    facts = f"format_version={FORMAT_VERSION}\nextractor={vocabulary.extractor}\n"
-    facts += f"seed={vocabulary.seed}\nwords_asked={vocabulary.words_asked}\n"
+    tree = vocabulary.tree
+    facts = {
+        "format_version": FORMAT_VERSION,
+        "extractor": vocabulary.extractor,
+        "metric": tree.metric.value,
+        "seed": vocabulary.seed,
+        "words_asked": vocabulary.words_asked,
+    }
+    lines = "".join(f"{name}={value}\n" for name, value in facts.items())
     return {
-        "branches": vocabulary.tree.branches,
-        "leaves": vocabulary.tree.leaves,
-        "leaf_start": vocabulary.tree.leaf_start,
-        "projection": vocabulary.embedding.projection,
-        "thresholds": vocabulary.embedding.thresholds,
+        "branches": tree.branches,
+        "leaves": tree.leaves,
+        "leaf_start": tree.leaf_start,
+        **{name: getattr(vocabulary.embedding, name) for name in EMBEDDING_LAYOUT[tree.metric]},
         "chance": vocabulary.chance,
-        "facts": np.frombuffer(facts.encode(), np.uint8),
+        "facts": np.frombuffer(lines.encode(), np.uint8),
     }
 
 
 def unpack_vocabulary(array: Callable[[str], npt.NDArray[Any]]) -> Vocabulary:
     """A vocabulary from its arrays, asked for by name; raises `IndexDamaged` if they do not fit."""
-    found = {name: array(name) for name in LAYOUT}
-    for name, (dtype, dimensions) in LAYOUT.items():
-        if found[name].dtype != dtype or found[name].ndim != dimensions:
-            raise IndexDamaged(f"vocabulary: {name} is not what it should be")
+    found = _checked(array, LAYOUT)
     try:
         facts = _facts(found["facts"])
-        extractor, seed = facts["extractor"], int(facts["seed"])
-        words_asked = int(facts["words_asked"])
+        metric, extractor = Metric(facts["metric"]), facts["extractor"]
+        seed, words_asked = int(facts["seed"]), int(facts["words_asked"])
     except (ValueError, KeyError) as error:
         raise IndexDamaged(f"vocabulary: its facts cannot be read ({error})") from error
-    _check_shapes(found)
+    embedding = _checked(array, EMBEDDING_LAYOUT[metric])
+    if not (_tree_fits(found) and _EMBEDDING_FITS[metric](embedding, found["leaves"])):
+        raise IndexDamaged("vocabulary: its arrays do not fit each other")
     return Vocabulary(
-        tree=Tree(found["branches"], found["leaves"], found["leaf_start"]),
-        embedding=HammingEmbedding(found["projection"], found["thresholds"]),
+        tree=Tree(found["branches"], found["leaves"], found["leaf_start"], metric),
+        embedding=EMBEDDINGS[metric](**embedding),
         chance=found["chance"],
         extractor=extractor,
         seed=seed,
@@ -68,31 +81,59 @@ def unpack_vocabulary(array: Callable[[str], npt.NDArray[Any]]) -> Vocabulary:
     )
 
 
+def _checked(
+    array: Callable[[str], npt.NDArray[Any]], layout: Layout
+) -> dict[str, npt.NDArray[Any]]:
+    found = {name: array(name) for name in layout}
+    for name, (dtype, dimensions) in layout.items():
+        if found[name].dtype != dtype or found[name].ndim != dimensions:
+            raise IndexDamaged(f"vocabulary: {name} is not what it should be")
+    return found
+
+
 def _facts(text: npt.NDArray[np.uint8]) -> dict[str, str]:
     facts = dict(line.split("=", 1) for line in text.tobytes().decode().splitlines())
     if facts["format_version"] != str(FORMAT_VERSION):
-        raise IndexDamaged(f"vocabulary of format version {facts['format_version']}")
+        raise IndexDamaged(
+            f"vocabulary of format version {facts['format_version']}, "
+            f"this kpsearch reads {FORMAT_VERSION}"
+        )
     return facts
 
 
-def _check_shapes(found: Mapping[str, npt.NDArray[Any]]) -> None:
+def _tree_fits(found: Mapping[str, npt.NDArray[Any]]) -> bool:
     words, dimension = found["leaves"].shape
     branches = len(found["branches"])
     starts, chance = found["leaf_start"], found["chance"]
-    fits = (
+    return (
         branches > 0
         and found["branches"].shape == (branches, dimension)
         and starts.shape == (branches + 1,)
         and int(starts[0]) == 0
         and int(starts[-1]) == words
         and bool((np.diff(starts.astype(np.int64)) > 0).all())
-        and found["projection"].shape == (64, dimension)
-        and found["thresholds"].shape == (words, 64)
-        and chance.shape == (65,)
+        and chance.shape == (BITS + 1,)
         and bool(((chance >= 0) & (chance <= 1)).all())
     )
-    if not fits:
-        raise IndexDamaged("vocabulary: its arrays do not fit each other")
+
+
+def _projection_fits(
+    embedding: Mapping[str, npt.NDArray[Any]], leaves: npt.NDArray[np.uint8]
+) -> bool:
+    words, dimension = leaves.shape
+    thresholds_fit = embedding["thresholds"].shape == (words, BITS)
+    return thresholds_fit and embedding["projection"].shape == (BITS, dimension)
+
+
+def _selection_fits(
+    embedding: Mapping[str, npt.NDArray[Any]], leaves: npt.NDArray[np.uint8]
+) -> bool:
+    words, size_bytes = leaves.shape
+    selected = embedding["selected"]
+    return selected.shape == (words, BITS) and bool((selected < 8 * size_bytes).all())
+
+
+_EMBEDDING_FITS = {Metric.EUCLIDEAN: _projection_fits, Metric.HAMMING: _selection_fits}
 
 
 def load_vocabulary(path: str | os.PathLike[str]) -> Vocabulary:
@@ -101,8 +142,7 @@ def load_vocabulary(path: str | os.PathLike[str]) -> Vocabulary:
 
     try:
         with h5py.File(path, "r") as file:
-            plain = {name: np.asarray(file[name][()]) for name in LAYOUT}
-        return unpack_vocabulary(plain.__getitem__)
+            return unpack_vocabulary(lambda name: np.asarray(file[name][()]))
     except FileNotFoundError:
         raise KpsearchError(f"{Path(path)}: no such vocabulary file") from None
     except (

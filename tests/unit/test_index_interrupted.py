@@ -20,11 +20,11 @@ from tests.textures import textured
 KILLED_AT_EVERY_STEP = """
 import os, signal, sys
 import cv2
-from kpsearch import indexing
+from kpsearch.indexing import build_index, job
 
 pictures, vocabulary, root = sys.argv[1:]
 cv2.setNumThreads(1)
-indexing.BATCH_IMAGES = 2
+job.BATCH_IMAGES = 2
 steps = 0
 
 
@@ -46,7 +46,7 @@ def counted(name, last):
 def run(last):
     for name in ("open", "write", "fsync", "link", "replace", "unlink"):
         counted(name, last)
-    indexing.build_index([pictures], f"{root}/{last}", vocabulary=vocabulary)
+    build_index([pictures], f"{root}/{last}", vocabulary=vocabulary)
 
 
 last = 0

@@ -206,7 +206,7 @@ def test_a_harmed_manifest_is_damage_to_readers_and_writers(healthy, tmp_path, h
 def test_a_manifest_of_a_later_format_says_so(healthy, tmp_path):
     folder = shutil.copytree(healthy, tmp_path / "index")
     content = (folder / manifests.NAME).read_text()
-    later = content.replace('"format_version": 1', '"format_version": 2')
+    later = content.replace('"format_version": 2', '"format_version": 3')
     (folder / manifests.NAME).write_text(later)
-    with pytest.raises(IndexDamaged, match="format version 2, this kpsearch reads 1"):
+    with pytest.raises(IndexDamaged, match="format version 3, this kpsearch reads 2"):
         Snapshot.open(folder)

@@ -1,0 +1,104 @@
+"""OpenCV's detectors and descriptors as extractors.
+
+Names are looked up in ``cv2``, then in ``cv2.xfeatures2d``, where OpenCV 5 moved most of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from kpsearch.errors import NotInstalled
+from kpsearch.features.select import candidates_for
+from kpsearch.types import Features, ImageSize
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from kpsearch.options import FeatureOptions
+
+Detector = Callable[["FeatureOptions"], Any]
+"""Makes OpenCV's Feature2D for some options."""
+
+
+def factory(name: str, how_to_get_it: str = "install opencv-contrib-python-headless") -> Any:
+    """A function or constant of OpenCV; raises `NotInstalled` with what to do about it."""
+    for module in (cv2, getattr(cv2, "xfeatures2d", None)):
+        if hasattr(module, name):
+            return getattr(module, name)
+    raise NotInstalled(f"OpenCV {cv2.__version__} as installed has no {name}: {how_to_get_it}")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCvExtractor:
+    """A detector of OpenCV, and the descriptor it comes with or another one."""
+
+    descriptor_size: int
+    binary: bool
+    default_threshold: float
+    detector: Detector
+    describer: Callable[[], Any] | None = None
+    """None where the detector describes too."""
+    encode: Callable[[Any, npt.NDArray[Any]], npt.NDArray[np.uint8]] = lambda _, bits: bits
+    """OpenCV's keypoints and their descriptors to descriptors in bytes."""
+
+    def extract(self, pixels: npt.NDArray[np.uint8], options: FeatureOptions) -> Features:
+        """Strongest keypoints of a grey (h, w) picture, in its own pixels."""
+        size = ImageSize(pixels.shape[1], pixels.shape[0])
+        keypoints, descriptors = self._described(pixels, options)
+        if descriptors is None:
+            return _no_features(self.descriptor_size, size)
+        features = features_from_keypoints(keypoints, self.encode(keypoints, descriptors), size)
+        wanted = candidates_for(options.max_keypoints)
+        return features.take(np.arange(min(len(features), wanted)))
+
+    def _described(self, pixels: npt.NDArray[np.uint8], options: FeatureOptions) -> tuple[Any, Any]:
+        """OpenCV's keypoints and descriptors, both or neither."""
+        detector = self.detector(options)
+        if self.describer is None and not options.upright:
+            return detector.detectAndCompute(pixels, None)  # type: ignore[no-any-return]
+        keypoints = detector.detect(pixels, None)
+        if options.upright:
+            for keypoint in keypoints:
+                keypoint.angle = 0.0
+        describer = self.describer() if self.describer else detector
+        return describer.compute(pixels, keypoints)  # type: ignore[no-any-return]
+
+
+def _no_features(descriptor_size: int, size: ImageSize) -> Features:
+    nothing = np.empty(0, np.float32)
+    return Features(
+        xy=np.empty((0, 2), np.float32),
+        scale=nothing,
+        angle_rad=nothing,
+        response=nothing,
+        descriptors=np.empty((0, descriptor_size), np.uint8),
+        image_size=size,
+    )
+
+
+def features_from_keypoints(
+    keypoints: tuple[cv2.KeyPoint, ...] | list[cv2.KeyPoint],
+    descriptors: npt.NDArray[np.uint8],
+    size: ImageSize,
+) -> Features:
+    """OpenCV's keypoints, strongest first, as arrays. OpenCV's degrees become radians."""
+    table = np.array(
+        [(*point.pt, point.size, point.angle, point.response) for point in keypoints],
+        dtype=np.float32,
+    ).reshape(-1, 5)
+    # Equal responses are ordered by position, so that the order never depends on OpenCV's sort.
+    order = np.lexsort((table[:, 3], table[:, 1], table[:, 0], -table[:, 4]))
+    table = table[order]
+    return Features(
+        xy=table[:, :2].copy(),
+        scale=table[:, 2].copy(),
+        angle_rad=np.deg2rad(table[:, 3] % 360),
+        response=table[:, 4].copy(),
+        descriptors=descriptors[order],
+        image_size=size,
+    )

@@ -1,0 +1,51 @@
+"""ORB: FAST corners on a pyramid with 256 learnt binary tests, and TEBLID on the same corners."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kpsearch.features.opencv import OpenCvExtractor, factory
+from kpsearch.features.select import candidates_for
+
+if TYPE_CHECKING:
+    from kpsearch.options import FeatureOptions
+
+LEVELS = 8
+SCALE_FACTOR = 1.2
+FAST_THRESHOLD = 20
+ORB_CORNERS = 1.0
+"""TEBLID's sampling window for ORB's corners, by OpenCV's documentation."""
+
+
+def orb() -> OpenCvExtractor:
+    """ORB (Rublee, Rabaud, Konolige & Bradski 2011), 256 bits.
+
+    The threshold is FAST's, in grey levels.
+    """
+    return OpenCvExtractor(
+        descriptor_size=32,
+        binary=True,
+        default_threshold=FAST_THRESHOLD,
+        detector=_detector,
+    )
+
+
+def orb_teblid() -> OpenCvExtractor:
+    """ORB's corners described by TEBLID (Suárez, Buenaposada & Baumela 2021), 256 bits."""
+    create, bits = factory("TEBLID_create"), factory("TEBLID_SIZE_256_BITS")
+    return OpenCvExtractor(
+        descriptor_size=32,
+        binary=True,
+        default_threshold=FAST_THRESHOLD,
+        detector=_detector,
+        describer=lambda: create(ORB_CORNERS, bits),
+    )
+
+
+def _detector(options: FeatureOptions) -> Any:
+    return factory("ORB_create")(
+        nfeatures=candidates_for(options.max_keypoints),
+        scaleFactor=SCALE_FACTOR,
+        nlevels=LEVELS,
+        fastThreshold=round(options.threshold or 0),
+    )

@@ -1,0 +1,92 @@
+"""The road of pictures into an index: found, extracted, quantised, committed batch by batch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+
+import numpy as np
+
+from kpsearch.errors import IndexMismatch
+from kpsearch.features import settled
+from kpsearch.index import IndexWriter
+from kpsearch.indexing.job import Job, open_vocabulary
+from kpsearch.indexing.report import IndexReport, Progress
+from kpsearch.options import FeatureOptions, VocabularyOptions
+from kpsearch.types import Reject
+from kpsearch.vocabulary import vocabulary_arrays
+
+
+def build_index(
+    paths: Iterable[str | os.PathLike[str]],
+    index: str | os.PathLike[str],
+    *,
+    features: FeatureOptions | None = None,
+    vocabulary: VocabularyOptions | str | os.PathLike[str] | None = None,
+    categories: dict[str, str] | None = None,
+    n_jobs: int = 1,
+    follow_links: bool = False,
+    progress: Progress | None = None,
+    on_reject: Callable[[Reject], None] | None = None,
+) -> IndexReport:
+    """Create or update the index in folder ``index`` from files and folders of pictures.
+
+    New and changed files are added (a changed one replaces its older self), unchanged ones are
+    skipped by size and mtime, then by content. Paths are kept absolute. ``vocabulary`` is how to
+    train one, or a file or an index to take it from; an existing index keeps its own, and its
+    ``features``. ``categories`` gives the category of a path, as returned by ``os.path.abspath``.
+
+    Each batch is durable once committed; an interrupted run goes on from there. A bad picture
+    is a record in the report and in the index, never an exception. Raises `WrongFolder`,
+    `IndexMismatch`, `IndexLocked`, `CommitFailed`.
+    """
+    job = Job(n_jobs, progress or (lambda *_: None), on_reject or (lambda _: None))
+    with IndexWriter(index) as writer, job.timed("all"):
+        with job.timed("listing"):
+            todo = job.list_tasks(paths, writer.snapshot(), categories or {}, follow_links)
+        options = _settle_features(writer, features)
+        if writer.manifest is None:
+            todo = job.make_vocabulary(writer, todo, options, vocabulary)
+        elif vocabulary is not None:
+            _require_same_vocabulary(writer, vocabulary)
+        job.add(writer, todo, options)
+        job.report.generation = writer.manifest.generation if writer.manifest else 0
+    return job.report
+
+
+def _settle_features(writer: IndexWriter, wanted: FeatureOptions | None) -> FeatureOptions:
+    """What the index was made with, or is to be; raises `IndexMismatch` where that differs."""
+    if writer.manifest is None:
+        return settled(wanted or FeatureOptions())
+    has = writer.manifest.features
+    if wanted is None or settled(wanted) == has:
+        return has
+    asked = asdict(settled(wanted))
+    differing = {name: value for name, value in asdict(has).items() if asked[name] != value}
+    raise IndexMismatch(
+        f"{writer.storage.folder}: made with {_listed(differing)}, "
+        f"not {_listed({name: asked[name] for name in differing})}; leave the options out, "
+        "or make a new index"
+    )
+
+
+def _listed(values: dict[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def _require_same_vocabulary(
+    writer: IndexWriter, wanted: VocabularyOptions | str | os.PathLike[str]
+) -> None:
+    snapshot = writer.snapshot()
+    assert snapshot is not None
+    own = snapshot.vocabulary
+    if isinstance(wanted, VocabularyOptions):
+        same = wanted.words in (None, own.words_asked, len(own))
+    else:
+        arrays, others = vocabulary_arrays(own), vocabulary_arrays(open_vocabulary(wanted))
+        same = all(np.array_equal(arrays[name], others[name]) for name in arrays)
+    if not same:
+        raise IndexMismatch(
+            f"{writer.storage.folder}: has a vocabulary already; another one needs a new index"
+        )
