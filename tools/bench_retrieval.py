@@ -1,7 +1,7 @@
 """What each stage and each choice is worth, on pictures with known answers.
 
     python tools/bench_retrieval.py stages       what each stage adds
-    python tools/bench_retrieval.py features     longest side, keypoints, contrast threshold
+    python tools/bench_retrieval.py features     longest side, keypoints, threshold
     python tools/bench_retrieval.py vocabulary   words, seeds of the training
     python tools/bench_retrieval.py assignment   words looked up for a keypoint of the query
 
@@ -51,8 +51,8 @@ def stages() -> list[Row]:
 def features() -> list[Row]:
     choices = [
         FeatureOptions(),
-        FeatureOptions(contrast_threshold=0.04),
-        FeatureOptions(contrast_threshold=0.02),
+        FeatureOptions(threshold=0.04),
+        FeatureOptions(threshold=0.02),
         FeatureOptions(max_side_px=640),
         FeatureOptions(max_side_px=1024),
         FeatureOptions(max_keypoints=500),
@@ -61,7 +61,7 @@ def features() -> list[Row]:
     ]
     return [
         (
-            f"{o.max_side_px} px, {o.max_keypoints}, contrast {o.contrast_threshold}",
+            f"{o.max_side_px} px, {o.max_keypoints}, threshold {o.threshold or 'default'}",
             o,
             VocabularyOptions(),
             SearchOptions(),

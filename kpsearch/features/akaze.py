@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-HESSIAN_THRESHOLD = 0.001
-"""Of the determinant of the Hessian, of a picture from 0 to 1."""
+HESSIAN_THRESHOLD = 0.0003
+"""Of the determinant of the Hessian, of a picture from 0 to 1. OpenCV's own default is 0.001."""
 
 
 def akaze() -> OpenCvExtractor:

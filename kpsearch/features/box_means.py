@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
@@ -40,18 +39,13 @@ class BoxMeans:
             even = self._levels[-1][:height, :width]
             half = cv2.resize(even, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
             self._levels.append(np.asarray(half, np.float32))
-        self._averaged = cache(self._average)
+        self._averages: dict[tuple[int, int], npt.NDArray[np.float32]] = {}
 
-    def _average(self, level: int, side: int) -> npt.NDArray[np.float32]:
-        """Each pixel the mean of side × side ones; of an even side, of those from its left top."""
-        pixels = self._levels[level]
-        if side == 1:
-            return pixels
-        anchor = (side // 2, side // 2)
-        averaged = cv2.boxFilter(
-            pixels, -1, (side, side), anchor=anchor, borderType=cv2.BORDER_REPLICATE
-        )
-        return np.asarray(averaged, np.float32)
+    def _averaged(self, level: int, side: int) -> npt.NDArray[np.float32]:
+        """The level averaged over boxes, made when first asked for."""
+        if (level, side) not in self._averages:
+            self._averages[level, side] = _box_average(self._levels[level], side)
+        return self._averages[level, side]
 
     def sample(
         self, frames: Frames, grid: npt.NDArray[np.float32], side: float
@@ -80,6 +74,20 @@ class BoxMeans:
                     borderMode=cv2.BORDER_REPLICATE,
                 )
         return found
+
+
+def _box_average(pixels: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]:
+    """Each pixel the mean of side × side ones; of an even side, from half of it above and left."""
+    if side == 1:
+        return pixels
+    averaged = cv2.boxFilter(
+        pixels,
+        -1,
+        (side, side),
+        anchor=(side // 2, side // 2),
+        borderType=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(averaged, np.float32)
 
 
 def _placed(

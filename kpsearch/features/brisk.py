@@ -10,13 +10,14 @@ from kpsearch.features.opencv import OpenCvExtractor, factory
 if TYPE_CHECKING:
     from kpsearch.options import FeatureOptions
 
-AGAST_THRESHOLD = 30
+AGAST_THRESHOLD = 15
+"""In grey levels. OpenCV's own default is 30."""
 
 
 def brisk() -> OpenCvExtractor:
     """BRISK (Leutenegger, Chli & Siegwart 2011), 512 bits.
 
-    The threshold is AGAST's, in grey levels. OpenCV's always turns keypoints to their own
+    The threshold is AGAST's. OpenCV's always turns keypoints to their own
     orientation: upright raises `UsageError`.
     """
     create = factory("BRISK_create")

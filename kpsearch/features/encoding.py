@@ -32,4 +32,4 @@ def by_sign(
     Up to a factor a rotation of each pair, so that distances stay; and nothing is negative.
     """
     halves = [np.maximum(magnitudes + sums, 0), np.maximum(magnitudes - sums, 0)]
-    return np.stack(halves, axis=2).reshape(len(sums), -1) * np.float32(0.5)
+    return np.stack(halves, axis=2).reshape(len(sums), 2 * sums.shape[1]) * np.float32(0.5)

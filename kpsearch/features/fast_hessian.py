@@ -87,6 +87,8 @@ class _Peaks:
 def fast_hessian(integral: npt.NDArray[np.int32], threshold: float, max_blobs: int) -> Blobs:
     """The strongest blobs of a picture, given its (h + 1, w + 1) integral image.
 
+    Sums that are beyond 32 bits may wrap: their differences come out right all the same.
+
     Blobs are found by determinant (eq. 4), kept where no neighbour in position and scale is
     stronger, and interpolated (§3.3). Ties for the last place are all kept.
     """

@@ -33,6 +33,10 @@ def factory(name: str, how_to_get_it: str = "install opencv-contrib-python-headl
     raise NotInstalled(f"OpenCV {cv2.__version__} as installed has no {name}: {how_to_get_it}")
 
 
+LEAST_SIDE_PX = 8
+"""Narrower pictures have no keypoints: OpenCV's pyramids fail on sides of a few pixels."""
+
+
 @dataclass(frozen=True, slots=True)
 class OpenCvExtractor:
     """A detector of OpenCV, and the descriptor it comes with or another one."""
@@ -49,6 +53,8 @@ class OpenCvExtractor:
     def extract(self, pixels: npt.NDArray[np.uint8], options: FeatureOptions) -> Features:
         """Strongest keypoints of a grey (h, w) picture, in its own pixels."""
         size = ImageSize(pixels.shape[1], pixels.shape[0])
+        if min(size) < LEAST_SIDE_PX:
+            return _no_features(self.descriptor_size, size)
         keypoints, descriptors = self._described(pixels, options)
         if descriptors is None:
             return _no_features(self.descriptor_size, size)

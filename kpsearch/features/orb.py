@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 LEVELS = 8
 SCALE_FACTOR = 1.2
-FAST_THRESHOLD = 20
+FAST_THRESHOLD = 7
+"""In grey levels. OpenCV's own default is 20, too high for pictures of little contrast."""
 ORB_CORNERS = 1.0
 """TEBLID's sampling window for ORB's corners, by OpenCV's documentation."""
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from kpsearch.features.box_means import BoxMeans, Frames, square_grid
 from kpsearch.features.encoding import root_shares
+from kpsearch.features.extractor import to_original_pixels
 from kpsearch.features.fast_hessian import fast_hessian
 from kpsearch.features.select import candidates_for
 from kpsearch.types import Features, ImageSize
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from kpsearch.options import FeatureOptions
+
+THUMBNAIL_PX = 256
+"""Pictures of at most this longest side are doubled, as SIFT doubles every picture: much of what
+they show is smaller than the smallest filter."""
 
 SCALE_A_SIZE = 1.2 / 9
 """s: the 9 × 9 filter approximates Gaussian derivatives of 1.2 px, larger ones in proportion."""
@@ -68,6 +73,14 @@ class Surf:
 
     def extract(self, pixels: npt.NDArray[np.uint8], options: FeatureOptions) -> Features:
         """Strongest blobs of a grey (h, w) picture, in its own pixels."""
+        height, width = pixels.shape
+        if max(height, width) > THUMBNAIL_PX:
+            return self._extract(pixels, options)
+        doubled = cv2.resize(pixels, (2 * width, 2 * height), interpolation=cv2.INTER_LINEAR)
+        features = self._extract(np.asarray(doubled, np.uint8), options)
+        return to_original_pixels(features, ImageSize(width, height))
+
+    def _extract(self, pixels: npt.NDArray[np.uint8], options: FeatureOptions) -> Features:
         wanted = candidates_for(options.max_keypoints)
         integral = np.asarray(cv2.integral(pixels), np.int32)
         blobs = fast_hessian(integral, options.threshold or 0.0, wanted)
@@ -92,7 +105,7 @@ class Surf:
         """(n, 400) responses along and across -> (n, 64): sums over the cells, by sign."""
         zero = np.float32(0)
         parts = [np.maximum(d, zero) @ POOLING for d in (dx, -dx, dy, -dy)]
-        return np.stack(parts, axis=2).reshape(len(dx), -1)
+        return np.stack(parts, axis=2).reshape(len(dx), CELLS**2 * len(parts))
 
 
 class Surf128(Surf):
@@ -108,7 +121,7 @@ class Surf128(Surf):
         for one, other in ((dx, dy), (dy, dx)):
             for side in (other >= 0, other < 0):
                 parts += [(np.maximum(d, 0) * side) @ POOLING for d in (one, -one)]
-        return np.stack(parts, axis=2).reshape(len(dx), -1)
+        return np.stack(parts, axis=2).reshape(len(dx), CELLS**2 * len(parts))
 
 
 def sign_bytes(bright: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
@@ -149,8 +162,8 @@ def _differences(
     """Right less left and lower less upper of each square of four means, a row a frame."""
     falling = means[:, apart:, apart:] - means[:, :-apart, :-apart]
     rising = means[:, :-apart, apart:] - means[:, apart:, :-apart]
-    n = len(means)
-    return (falling + rising).reshape(n, -1), (falling - rising).reshape(n, -1)
+    shape = (len(means), falling.shape[1] * falling.shape[2])
+    return (falling + rising).reshape(shape), (falling - rising).reshape(shape)
 
 
 def orientations(boxes: BoxMeans, frames: Frames) -> npt.NDArray[np.float32]:
@@ -176,7 +189,7 @@ def _sliding_sums(
     """(n, 72): sums of the values that lie in the window from each bin of the circle on."""
     n = len(values)
     bins = (fan + np.arange(n)[:, None] * ORIENTATION_BINS).ravel()
-    sums = np.bincount(bins, values.ravel(), n * ORIENTATION_BINS).reshape(n, -1)
+    sums = np.bincount(bins, values.ravel(), n * ORIENTATION_BINS).reshape(n, ORIENTATION_BINS)
     round_again = np.concatenate([np.zeros((n, 1)), sums, sums[:, : WINDOW_BINS - 1]], axis=1)
     running = round_again.cumsum(axis=1)
     return np.asarray(running[:, WINDOW_BINS:] - running[:, :-WINDOW_BINS])

@@ -28,8 +28,7 @@ def at_keypoints(mask: np.ndarray, features: Features) -> np.ndarray:
 
 
 def keypoints(features: Features) -> set[tuple[float, ...]]:
-    columns = (features.xy, features.scale, features.angle_rad)
-    return set(map(tuple, np.column_stack(columns).tolist()))
+    return set(map(tuple, np.column_stack([features.xy, features.scale]).tolist()))
 
 
 def test_a_mask_keeps_just_the_keypoints_within_it_as_they_are(name):

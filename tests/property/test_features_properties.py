@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from kpsearch.features import to_original_pixels
+from kpsearch.features.encoding import by_sign, root_shares
+from kpsearch.features.opencv import features_from_keypoints
 from kpsearch.features.select import spread_keypoints
-from kpsearch.features.sift import features_from_keypoints, root_sift
 from kpsearch.types import Features, ImageSize
 
 histograms = hnp.arrays(
@@ -49,15 +50,46 @@ def crowds(draw):
     return crowd.astype(np.float32), response.astype(np.float32), size
 
 
+@st.composite
+def sums_and_magnitudes(draw):
+    """Σd and Σ|d| of some numbers d: two descriptors, as rows."""
+    shape = (2, draw(st.integers(1, 12)), draw(st.integers(1, 5)))
+    d = draw(hnp.arrays(np.float32, shape, elements=st.floats(-100, 100, width=16)))
+    return d.sum(axis=2), np.abs(d).sum(axis=2)
+
+
 @given(histograms)
-def test_root_sift_is_the_root_of_the_share_of_each_bin(rows):
-    found = root_sift(rows)
+def test_root_shares_are_the_roots_of_the_share_of_each_bin(rows):
+    found = root_shares(rows)
     assert found.shape == rows.shape
     for row, bytes_found in zip(rows.tolist(), found.tolist(), strict=True):
         mass = math.fsum(row)
         for value, byte in zip(row, bytes_found, strict=True):
             exact = math.sqrt(value / mass) * 512 if mass > 1e-30 else 0.0
             assert abs(byte - min(exact, 255)) <= 0.51
+
+
+@given(histograms, st.sampled_from([0.5, 2.0, 64.0]))
+def test_root_shares_do_not_change_with_the_mass_of_the_histogram(rows, factor):
+    np.testing.assert_array_equal(root_shares(rows), root_shares(rows * np.float32(factor)))
+
+
+@given(sums_and_magnitudes())
+def test_sums_by_sign_are_nowhere_negative_and_add_up_to_what_they_were(pair):
+    sums, magnitudes = pair
+    halves = by_sign(sums, magnitudes)
+    positive, negative = halves[:, ::2], halves[:, 1::2]
+    assert halves.min() >= 0
+    np.testing.assert_allclose(positive - negative, sums, atol=1e-2)
+    np.testing.assert_allclose(positive + negative, magnitudes, atol=1e-2)
+
+
+@given(sums_and_magnitudes())
+def test_sums_by_sign_are_as_far_apart_as_sums_and_magnitudes_but_for_a_constant_factor(pair):
+    halves = by_sign(*pair)
+    before = np.linalg.norm(np.diff(np.hstack(pair), axis=0))
+    after = np.linalg.norm(np.diff(halves, axis=0))
+    np.testing.assert_allclose(after * math.sqrt(2), before, rtol=1e-3, atol=1e-2)
 
 
 @given(crowds(), st.integers(1, 70))

@@ -1,11 +1,17 @@
-import cv2
 import numpy as np
 import pytest
 
 from kpsearch.errors import UnknownName
-from kpsearch.features import extract_features, make_extractor, shrink, to_original_pixels
-from kpsearch.features.select import spread_keypoints
-from kpsearch.features.sift import features_from_keypoints, root_sift
+from kpsearch.features import (
+    extract_features,
+    make_extractor,
+    settled,
+    shrink,
+    to_original_pixels,
+)
+from kpsearch.features.encoding import by_sign, root_shares
+from kpsearch.features.extractor import shrink_mask
+from kpsearch.features.select import candidates_for, spread_keypoints
 from kpsearch.options import FeatureOptions
 from kpsearch.types import Features, ImageSize
 from tests.textures import as_image, textured
@@ -28,40 +34,66 @@ def test_an_unknown_extractor_is_refused_with_the_names_of_the_known():
         make_extractor("shift")
 
 
-def test_no_descriptors_give_an_empty_array_of_root_sift():
-    for nothing in (None, np.empty((0, 128), np.float32)):
-        found = root_sift(nothing)
-        assert found.shape == (0, 128)
-        assert found.dtype == np.uint8
+@pytest.mark.parametrize("threshold", [None, 3.0])
+def test_an_unknown_extractor_is_refused_when_its_pictures_come(threshold):
+    options = FeatureOptions("shift", threshold=threshold)
+    with pytest.raises(UnknownName, match="'shift'"):
+        extract_features(as_image(textured(0)), options)
+
+
+def test_settling_the_threshold_leaves_the_other_options():
+    options = FeatureOptions("orb", 123, 45, upright=True)
+    assert settled(options) == FeatureOptions(
+        "orb", 123, 45, make_extractor("orb").default_threshold, upright=True
+    )
+    assert settled(settled(options)) == settled(options)
+
+
+# Descriptors as bytes
+
+
+def test_no_descriptors_have_no_root_shares():
+    found = root_shares(np.empty((0, 128), np.float32))
+    assert found.shape == (0, 128)
+    assert found.dtype == np.uint8
 
 
 def test_a_histogram_of_zeros_stays_zeros():
-    assert not root_sift(np.zeros((2, 128), np.float32)).any()
+    assert not root_shares(np.zeros((2, 128), np.float32)).any()
 
 
-def test_root_sift_of_a_single_full_bin_saturates_a_byte():
+def test_the_root_share_of_a_single_full_bin_saturates_a_byte():
     histogram = np.zeros((1, 128), np.float32)
     histogram[0, 5] = 200
     expected = np.zeros(128)
     expected[5] = 255
-    np.testing.assert_array_equal(root_sift(histogram)[0], expected)
+    np.testing.assert_array_equal(root_shares(histogram)[0], expected)
 
 
-def test_root_sift_does_not_write_to_the_histograms():
+def test_root_shares_do_not_write_to_the_histograms():
     histograms = np.random.default_rng(0).uniform(0, 200, (5, 128)).astype(np.float32)
     before = histograms.copy()
-    root_sift(histograms)
+    root_shares(histograms)
     np.testing.assert_array_equal(histograms, before)
 
 
-def keypoint(x: float, y: float, response: float, angle_deg: float = 0.0) -> cv2.KeyPoint:
-    return cv2.KeyPoint(x, y, 8.0, angle_deg, response)
+def test_no_sums_are_no_sums_by_sign():
+    nothing = np.empty((0, 32), np.float32)
+    assert by_sign(nothing, nothing).shape == (0, 64)
 
 
-def test_degrees_of_opencv_become_radians_below_a_full_turn():
-    points = [keypoint(i, 0, 9 - i, angle) for i, angle in enumerate((0, 90, 180, 359.9, 360))]
-    found = features_from_keypoints(points, np.zeros((5, 1), np.uint8), ImageSize(9, 9))
-    np.testing.assert_allclose(found.angle_rad, np.deg2rad([0, 90, 180, 359.9, 0]), atol=1e-6)
+def test_sums_by_sign_come_in_pairs_positive_first():
+    found = by_sign(np.float32([[3, -2]]), np.float32([[5, 2]]))
+    np.testing.assert_array_equal(found, [[4, 1, 0, 2]])
+    assert found.dtype == np.float32
+
+
+# Which keypoints are kept
+
+
+@pytest.mark.parametrize("max_keypoints", [1, 2, 7, 500])
+def test_there_are_at_least_as_many_candidates_as_keypoints_kept(max_keypoints):
+    assert max_keypoints <= candidates_for(max_keypoints) <= 1.2 * max_keypoints
 
 
 def test_few_keypoints_are_all_kept():
@@ -98,6 +130,9 @@ def test_evenly_spread_keypoints_of_equal_strength_keep_an_equal_share_of_each_c
     assert (counts == 2).all()
 
 
+# Pictures made smaller
+
+
 def test_a_picture_within_the_limit_is_not_touched():
     pixels = textured(0, 80, 60)
     assert shrink(pixels, 80) is pixels
@@ -124,6 +159,28 @@ def test_a_fine_checkerboard_shrinks_to_grey_without_moire():
     small = shrink(board, 317).astype(float)
     assert np.ptp(small[2:-2, 2:-2]) < 90
     assert abs(small.mean() - 127.5) < 2
+
+
+def test_a_mask_of_the_right_size_is_not_touched():
+    mask = np.random.default_rng(6).random((30, 40)) < 0.5
+    assert shrink_mask(mask, (30, 40)) is mask
+
+
+def test_a_mask_shrunk_by_a_whole_factor_is_true_where_most_of_a_block_was():
+    mask = np.random.default_rng(7).random((60, 90)) < 0.5
+    share = mask.reshape(20, 3, 30, 3).mean(axis=(1, 3))
+    found = shrink_mask(mask, (20, 30))
+    assert found.dtype == bool
+    np.testing.assert_array_equal(found, share > 0.5)
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_a_mask_of_one_value_is_of_that_value_at_any_size(value):
+    for shape in ((1, 1), (7, 311), (200, 3), (999, 1000)):
+        assert (shrink_mask(np.full((1000, 1001), value), shape) == value).all()
+
+
+# Coordinates
 
 
 def test_the_centre_of_a_pixel_is_the_centre_of_the_block_it_stands_for():
