@@ -28,7 +28,7 @@ import numpy as np
 from bench_data import truth_or_generated
 
 from kpsearch.evaluation import Truth
-from kpsearch.features import extract_features
+from kpsearch.features import extract_features, settled
 from kpsearch.images import read_image
 from kpsearch.index import ImageRecord, IndexWriter, Keypoints, Snapshot
 from kpsearch.indexing import build_index
@@ -90,7 +90,7 @@ def build(folder: Path, paths: list[str], images: int, words: int, segment: int)
     vocabulary, pairs = seed_material(paths, words)
     made = generate(pairs, images, np.random.default_rng(0))
     with IndexWriter(folder) as writer:
-        writer.create(FeatureOptions(), vocabulary)
+        writer.create(settled(FeatureOptions()), vocabulary)
         for low in range(0, images, segment):
             batch = [next(made) for _ in range(min(segment, images - low))]
             writer.commit(batch)
