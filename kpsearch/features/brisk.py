@@ -32,4 +32,5 @@ def brisk() -> OpenCvExtractor:
         binary=True,
         default_threshold=AGAST_THRESHOLD,
         detector=detector,
+        multiple_px=12,
     )

@@ -33,3 +33,12 @@ def by_sign(
     """
     halves = [np.maximum(magnitudes + sums, 0), np.maximum(magnitudes - sums, 0)]
     return np.stack(halves, axis=2).reshape(len(sums), 2 * sums.shape[1]) * np.float32(0.5)
+
+
+def surf_cells(descriptors: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """OpenCV's SURF or M-SURF (n, 64) as roots of shares by sign.
+
+    It has Σdx, Σdy, Σ|dx| and Σ|dy| of each cell.
+    """
+    cells = descriptors.reshape(-1, 16, 2, 2)
+    return root_shares(by_sign(cells[:, :, 0].reshape(-1, 32), cells[:, :, 1].reshape(-1, 32)))

@@ -6,7 +6,7 @@ Names are looked up in ``cv2``, then in ``cv2.xfeatures2d``, where OpenCV 5 move
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -49,30 +49,53 @@ class OpenCvExtractor:
     """None where the detector describes too."""
     encode: Callable[[Any, npt.NDArray[Any]], npt.NDArray[np.uint8]] = lambda _, bits: bits
     """OpenCV's keypoints and their descriptors to descriptors in bytes."""
+    multiple_px: int = 1
+    """Sides are padded to multiples of it: OpenCV's pyramids take sides to divide by their steps,
+    and have keypoints up to 2 px beside where they do not."""
+    place: Callable[[Any, ImageSize], Any] = lambda keypoints, _: keypoints
+    """Moves OpenCV's keypoints to where they are in a picture of that size."""
 
     def extract(self, pixels: npt.NDArray[np.uint8], options: FeatureOptions) -> Features:
         """Strongest keypoints of a grey (h, w) picture, in its own pixels."""
         size = ImageSize(pixels.shape[1], pixels.shape[0])
         if min(size) < LEAST_SIDE_PX:
             return _no_features(self.descriptor_size, size)
-        keypoints, descriptors = self._described(pixels, options)
+        keypoints, descriptors = self._described(self._padded(pixels), options)
         if descriptors is None:
             return _no_features(self.descriptor_size, size)
         features = features_from_keypoints(keypoints, self.encode(keypoints, descriptors), size)
-        wanted = candidates_for(options.max_keypoints)
-        return features.take(np.arange(min(len(features), wanted)))
+        if options.upright:
+            features = replace(features, angle_rad=np.zeros_like(features.angle_rad))
+        inside = (features.xy <= np.array(size, np.float32) - 0.5).all(axis=1)
+        return features.take(np.flatnonzero(inside)[: candidates_for(options.max_keypoints)])
+
+    def _padded(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """With the border repeated to the right and below; contiguous, as BRISK believes it is."""
+        below, right = (-side % self.multiple_px for side in pixels.shape)
+        padded = cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_REPLICATE)
+        return np.ascontiguousarray(padded, np.uint8)
 
     def _described(self, pixels: npt.NDArray[np.uint8], options: FeatureOptions) -> tuple[Any, Any]:
         """OpenCV's keypoints and descriptors, both or neither."""
-        detector = self.detector(options)
+        detector, size = self.detector(options), ImageSize(pixels.shape[1], pixels.shape[0])
         if self.describer is None and not options.upright:
-            return detector.detectAndCompute(pixels, None)  # type: ignore[no-any-return]
+            keypoints, descriptors = detector.detectAndCompute(pixels, None)
+            return self.place(keypoints, size), descriptors
         keypoints = detector.detect(pixels, None)
         if options.upright:
-            for keypoint in keypoints:
-                keypoint.angle = 0.0
-        describer = self.describer() if self.describer else detector
-        return describer.compute(pixels, keypoints)  # type: ignore[no-any-return]
+            keypoints = _upright(keypoints)
+        if self.describer is not None:
+            return self.describer().compute(pixels, self.place(keypoints, size))  # type: ignore[no-any-return]
+        keypoints, descriptors = detector.compute(pixels, keypoints)
+        return self.place(keypoints, size), descriptors
+
+
+def _upright(keypoints: Any) -> list[Any]:
+    """Keypoints at angle 0, one where SIFT has one for each of several orientations."""
+    once = {(keypoint.pt, keypoint.size): keypoint for keypoint in keypoints}
+    for keypoint in once.values():
+        keypoint.angle = 0.0
+    return list(once.values())
 
 
 def _no_features(descriptor_size: int, size: ImageSize) -> Features:

@@ -9,11 +9,14 @@ from kpsearch.features.select import candidates_for
 
 if TYPE_CHECKING:
     from kpsearch.options import FeatureOptions
+    from kpsearch.types import ImageSize
 
 LEVELS = 8
 SCALE_FACTOR = 1.2
 FAST_THRESHOLD = 7
 """In grey levels. OpenCV's own default is 20, too high for pictures of little contrast."""
+MOST_CONTRAST = 255
+"""OpenCV's FAST takes its threshold modulo 256."""
 ORB_CORNERS = 1.0
 """TEBLID's sampling window for ORB's corners, by OpenCV's documentation."""
 
@@ -28,6 +31,7 @@ def orb() -> OpenCvExtractor:
         binary=True,
         default_threshold=FAST_THRESHOLD,
         detector=_detector,
+        place=_place,
     )
 
 
@@ -39,6 +43,7 @@ def orb_teblid() -> OpenCvExtractor:
         binary=True,
         default_threshold=FAST_THRESHOLD,
         detector=_detector,
+        place=_place,
         describer=lambda: create(ORB_CORNERS, bits),
     )
 
@@ -48,5 +53,20 @@ def _detector(options: FeatureOptions) -> Any:
         nfeatures=candidates_for(options.max_keypoints),
         scaleFactor=SCALE_FACTOR,
         nlevels=LEVELS,
-        fastThreshold=round(options.threshold or 0),
+        fastThreshold=min(round(options.threshold or 0), MOST_CONTRAST),
     )
+
+
+def _place(keypoints: Any, size: ImageSize) -> Any:
+    """Moves corners from where OpenCV has them to where the pixels of their level are.
+
+    OpenCV takes pixel x of a level for x · 1.2^level in the picture. But levels have whole sides,
+    and (x + ½) is what scales, as pixel centres are whole numbers: up to 2 px beside.
+    """
+    for keypoint in keypoints:
+        scale = SCALE_FACTOR**keypoint.octave
+        keypoint.pt = tuple(
+            (at / scale + 0.5) * side / round(side / scale) - 0.5
+            for at, side in zip(keypoint.pt, size, strict=True)
+        )
+    return keypoints

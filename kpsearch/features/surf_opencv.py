@@ -11,13 +11,15 @@ import cv2
 import numpy as np
 
 from kpsearch.errors import NotInstalled
-from kpsearch.features.encoding import by_sign, root_shares
+from kpsearch.features.encoding import surf_cells
 from kpsearch.features.opencv import OpenCvExtractor, factory
-from kpsearch.features.surf import LEAST_DETERMINANT, sign_bytes
+from kpsearch.features.surf import sign_bytes
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+LEAST_DETERMINANT = 100.0
+"""OpenCV's own default. Its determinants are about 25 times those of `kpsearch.features.surf`."""
 REMEDY = (
     "build OpenCV with OPENCV_ENABLE_NONFREE and opencv_contrib, or use the extractor surf, "
     "which needs no such build"
@@ -44,8 +46,7 @@ def surf_opencv() -> OpenCvExtractor:
 
 
 def _encode(keypoints: Any, descriptors: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    """Each cell's Σdx, Σ|dx|, Σdy, Σ|dy| as root shares of the sums by sign, and the sign."""
-    halves = by_sign(descriptors[:, 0::2], descriptors[:, 1::2])
+    """The roots of shares, and a byte for the sign of the Laplacian."""
     # OpenCV keeps the sign of the Laplacian itself, which is negative on bright blobs.
     bright = np.array([keypoint.class_id < 0 for keypoint in keypoints])
-    return np.hstack([root_shares(halves), sign_bytes(bright)])
+    return np.hstack([surf_cells(descriptors), sign_bytes(bright)])
