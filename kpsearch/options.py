@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from kpsearch.errors import UsageError
 
@@ -20,6 +21,14 @@ class FeatureOptions:
     default, and an index has it as a number."""
     upright: bool = False
     """Describe keypoints without turning them to their own orientation."""
+
+    def __post_init__(self) -> None:
+        if self.max_side_px < 1 or self.max_keypoints < 1:
+            raise UsageError(
+                f"{self.max_keypoints} keypoints of {self.max_side_px} px cannot be found"
+            )
+        if self.threshold is not None and not 0 <= self.threshold < inf:
+            raise UsageError(f"a detector has no threshold of {self.threshold:g}")
 
 
 @dataclass(frozen=True, slots=True)

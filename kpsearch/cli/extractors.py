@@ -8,7 +8,7 @@ import click
 
 from kpsearch.cli.options import json_flag
 
-HEADERS = ["extractor", "bytes", "distance", "threshold", ""]
+HEADERS = ["extractor", "bytes", "distance", "threshold", "description"]
 
 
 @click.command()
@@ -31,11 +31,14 @@ def extractors(as_json: bool) -> None:
             fact["bytes"],
             fact["distance"],
             None if fact["threshold"] is None else f"{fact['threshold']:g}",
-            fact["missing"] or fact["description"],
+            fact["description"],
         ]
         for fact in found
     ]
     click.echo(format_table(HEADERS, rows, align="lrlrl"))
+    for fact in found:
+        if fact["missing"]:
+            click.echo(f"\n{fact['name']} is missing: {fact['missing']}")
 
 
 def _facts(name: str, factory: Any) -> dict[str, Any]:

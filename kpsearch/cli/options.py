@@ -83,7 +83,7 @@ def feature_options(command: Command) -> Command:
             click.option(
                 "--upright/--turned",
                 default=None,
-                help="Leave keypoints upright: for pictures that are never turned.",
+                help="Leave keypoints upright, for pictures that are never turned (brisk cannot).",
             ),
             click.option(
                 "--words",

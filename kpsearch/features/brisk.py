@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kpsearch.errors import UsageError
-from kpsearch.features.opencv import OpenCvExtractor, factory
+from kpsearch.features.opencv import OpenCvExtractor, factory, grey_levels
 
 if TYPE_CHECKING:
     from kpsearch.options import FeatureOptions
@@ -25,7 +25,7 @@ def brisk() -> OpenCvExtractor:
     def detector(options: FeatureOptions) -> Any:
         if options.upright:
             raise UsageError("brisk has no upright mode")
-        return create(thresh=round(options.threshold or 0))
+        return create(thresh=grey_levels(options.threshold))
 
     return OpenCvExtractor(
         descriptor_size=64,

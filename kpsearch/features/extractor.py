@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import cv2
 import numpy as np
 
-from kpsearch.errors import NotInstalled
+from kpsearch.errors import NotInstalled, UsageError
 from kpsearch.features.select import candidates_for, spread_keypoints
 from kpsearch.registry import Registry
 from kpsearch.types import Features, ImageSize
@@ -33,6 +33,9 @@ EXTRACTORS = Registry(
         "surf-opencv": "kpsearch.features.surf_opencv:surf_opencv",
     },
 )
+
+
+BLANK = np.zeros((32, 32), np.uint8)
 
 
 class Extractor(Protocol):
@@ -86,9 +89,15 @@ def settled(options: FeatureOptions) -> FeatureOptions:
 
     Raises `UnknownName`, or `NotInstalled` for an extractor that this OpenCV does not have.
     """
+    extractor = make_extractor(options.extractor)
     if options.threshold is not None:
         return options
-    return replace(options, threshold=make_extractor(options.extractor).default_threshold)
+    return replace(options, threshold=extractor.default_threshold)
+
+
+def require_extractable(options: FeatureOptions) -> None:
+    """Raise what extraction with these options would, such as `UsageError` for no upright mode."""
+    make_extractor(options.extractor).extract(BLANK, settled(options))
 
 
 def extract_features(
@@ -98,12 +107,14 @@ def extract_features(
 
     The picture is shrunk to ``options.max_side_px`` first, never enlarged. Where there is a
     ``mask``, of the shape of ``image.pixels``, keypoints lie where it is True; what surrounds
-    them is seen all the same.
+    them is seen all the same. Raises `UsageError` for a mask of another shape.
     """
+    if mask is not None and mask.shape != image.pixels.shape:
+        raise UsageError(f"{image.path}: a mask of {mask.shape}, not of {image.pixels.shape}")
     options = settled(options)
     extractor = make_extractor(options.extractor)
     pixels = shrink(image.pixels, options.max_side_px)
-    if mask is None:
+    if mask is None or mask.all():
         found = extractor.extract(pixels, options)
     else:
         found = _extract_within(extractor, pixels, options, shrink_mask(mask, pixels.shape))

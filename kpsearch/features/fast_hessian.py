@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 OCTAVES = 4
 FILTERS_AN_OCTAVE = 4
 XY_WEIGHT = 0.9
-"""Balances Dxy against Dxx and Dyy (eq. 3)."""
+"""Balances Dxy against Dxx and Dyy (eq. 4)."""
 TILE_PIXELS = 25_000
 """Determinants are computed in bands of so many: their intermediate arrays stay in the cache."""
 FLATTEST = 1e-9
@@ -89,8 +89,8 @@ def fast_hessian(integral: npt.NDArray[np.int32], threshold: float, max_blobs: i
 
     Sums that are beyond 32 bits may wrap: their differences come out right all the same.
 
-    Blobs are found by determinant (eq. 4), kept where no neighbour in position and scale is
-    stronger, and interpolated (§3.3). Ties for the last place are all kept.
+    Blobs are found by determinant (eq. 3), kept where no neighbour in position and scale is
+    stronger, and interpolated (§3.4). Ties for the last place are all kept.
     """
     found = [
         _peaks((octave[middle - 1], octave[middle], octave[middle + 1]), threshold)
@@ -111,7 +111,7 @@ def _octaves(integral: npt.NDArray[np.int32]) -> Iterator[list[_Layer]]:
     """The layers of each octave whose filters fit into the picture.
 
     Octave o samples every 2^o pixels with filters of 3·(2^(o+1)·i + 1) pixels, i = 1 … 4
-    (fig. 8); half of them are in the octave before and are only thinned out.
+    (§3.3); half of them are in the octave before and are only thinned out.
     """
     before: dict[int, _Layer] = {}
     for octave in range(OCTAVES):
@@ -133,7 +133,7 @@ def hessian_determinants(
 ) -> npt.NDArray[np.float32]:
     """Determinants of the box-filtered Hessian, at centres size // 2 + step · (row, column).
 
-    Filters are ``size`` pixels wide, with lobes of a third of it (fig. 2); responses are divided
+    Filters are ``size`` pixels wide, with lobes of a third of it; responses are divided
     by their area.
     """
     lobe, centre = size // 3, size // 2
@@ -217,9 +217,9 @@ def _interpolated(peaks: _Peaks, integral: npt.NDArray[np.int32]) -> npt.NDArray
 
 
 def _top_of_quadratic(around: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """(3, 3, 3, n) values by size, y and x -> (n, 3) offsets in x, y and size, −H⁻¹g (eq. 8).
+    """(3, 3, 3, n) values by size, y and x -> (n, 3) offsets in x, y and size.
 
-    Zero where the quadratic has no single top.
+    −H⁻¹g by finite differences (Brown & Lowe 2002), and zero where the quadratic has no single top.
     """
     middle = around[1, 1, 1]
     x, y, s = around[1, 1, ::2], around[1, ::2, 1], around[::2, 1, 1]

@@ -33,6 +33,11 @@ def factory(name: str, how_to_get_it: str = "install opencv-contrib-python-headl
     raise NotInstalled(f"OpenCV {cv2.__version__} as installed has no {name}: {how_to_get_it}")
 
 
+def grey_levels(threshold: float | None) -> int:
+    """A threshold of FAST or AGAST, 1 to 255: OpenCV takes it modulo 256."""
+    return min(max(round(threshold or 0), 1), 255)
+
+
 LEAST_SIDE_PX = 8
 """Narrower pictures have no keypoints: OpenCV's pyramids fail on sides of a few pixels."""
 

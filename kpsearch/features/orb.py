@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kpsearch.features.opencv import OpenCvExtractor, factory
+from kpsearch.features.opencv import OpenCvExtractor, factory, grey_levels
 from kpsearch.features.select import candidates_for
 
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ LEVELS = 8
 SCALE_FACTOR = 1.2
 FAST_THRESHOLD = 7
 """In grey levels. OpenCV's own default is 20, too high for pictures of little contrast."""
-MOST_CONTRAST = 255
-"""OpenCV's FAST takes its threshold modulo 256."""
 ORB_CORNERS = 1.0
 """TEBLID's sampling window for ORB's corners, by OpenCV's documentation."""
 
@@ -53,7 +51,7 @@ def _detector(options: FeatureOptions) -> Any:
         nfeatures=candidates_for(options.max_keypoints),
         scaleFactor=SCALE_FACTOR,
         nlevels=LEVELS,
-        fastThreshold=min(round(options.threshold or 0), MOST_CONTRAST),
+        fastThreshold=grey_levels(options.threshold),
     )
 
 

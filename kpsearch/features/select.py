@@ -40,7 +40,9 @@ def spread_keypoints(
     cell_xy = np.clip((xy + 0.5) / span * CELLS_A_SIDE, 0, CELLS_A_SIDE - 1).astype(np.intp)
     rank = _rank_within(cell_xy[:, 1] * CELLS_A_SIDE + cell_xy[:, 0], response)
     fair_share = max_keypoints / CELLS_A_SIDE**2
-    strength = response / (1.0 + rank / fair_share)
+    # ORB's corner measure may be negative, and a handicap must not help.
+    lifted = response - min(float(response.min()), 0.0)
+    strength = lifted / (1.0 + rank / fair_share)
     kept = np.argsort(-strength, kind="stable")[:max_keypoints]
     return np.sort(kept)
 

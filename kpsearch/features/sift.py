@@ -1,8 +1,18 @@
 """SIFT keypoints with RootSIFT descriptors."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from kpsearch.features.encoding import root_shares
 from kpsearch.features.opencv import OpenCvExtractor, factory
 from kpsearch.features.select import candidates_for
+
+if TYPE_CHECKING:
+    from kpsearch.options import FeatureOptions
+
+ORIENTATIONS_A_PLACE = 1.4
+"""About as many keypoints SIFT has for each place, which upright is described but once."""
 
 
 def sift() -> OpenCvExtractor:
@@ -16,9 +26,14 @@ def sift() -> OpenCvExtractor:
         binary=False,
         default_threshold=0.025,
         detector=lambda options: create(
-            nfeatures=candidates_for(options.max_keypoints),
+            nfeatures=_keypoints(options),
             contrastThreshold=options.threshold,
             enable_precise_upscale=True,
         ),
         encode=lambda _, histograms: root_shares(histograms),
     )
+
+
+def _keypoints(options: FeatureOptions) -> int:
+    wanted = candidates_for(options.max_keypoints)
+    return round(wanted * ORIENTATIONS_A_PLACE) if options.upright else wanted

@@ -6,8 +6,10 @@ where you are: SURF is never the default, and whether you may use it is yours to
 
 Departures from the paper, each measured (docs/benchmarks.md):
 
-- A Haar wavelet is taken as a difference of box means in the keypoint's own frame, interpolated
-  between pixels, instead of in the picture's frame at whole pixels and turned afterwards.
+- A Haar wavelet is taken as a difference of means, placed in the keypoint's own frame and
+  interpolated between pixels, instead of in the picture's frame at whole pixels and turned
+  afterwards. The means are over upright boxes, of a pyramid's level on which they are 1 to 4 px.
+- Thumbnails are doubled first.
 - A sample counts for the nearest cells by bilinear weights, as in SIFT, instead of for one.
 - Sums of positive and of negative responses are kept instead of Σd and Σ|d|: a rotation of the
   same numbers, so distances are the same, but none is negative. Then, as in RootSIFT, the
@@ -109,7 +111,7 @@ class Surf:
 
 
 class Surf128(Surf):
-    """SURF with 128 numbers: each sum split once more, by the sign of the other response (§4.2)."""
+    """SURF with 128 numbers, each sum split by the sign of the other response; patented as surf."""
 
     descriptor_size = 129
 
@@ -127,7 +129,8 @@ class Surf128(Surf):
 def sign_bytes(bright: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
     """(n, 1) the last byte of each descriptor, by the sign of the Laplacian.
 
-    Bright and dark blobs are so far apart that they never share a word, nor match (§4.3).
+    It puts bright and dark blobs farther apart than any two alike (§4.3): as far as there is more
+    than a handful of words, they share none.
     """
     return np.where(bright, SIGN_BYTE, 0).astype(np.uint8)[:, None]
 

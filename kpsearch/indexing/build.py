@@ -9,7 +9,7 @@ from dataclasses import asdict
 import numpy as np
 
 from kpsearch.errors import IndexMismatch
-from kpsearch.features import settled
+from kpsearch.features import require_extractable, settled
 from kpsearch.index import IndexWriter
 from kpsearch.indexing.job import Job, open_vocabulary
 from kpsearch.indexing.report import IndexReport, Progress
@@ -58,7 +58,9 @@ def build_index(
 def _settle_features(writer: IndexWriter, wanted: FeatureOptions | None) -> FeatureOptions:
     """What the index was made with, or is to be; raises `IndexMismatch` where that differs."""
     if writer.manifest is None:
-        return settled(wanted or FeatureOptions())
+        options = settled(wanted or FeatureOptions())
+        require_extractable(options)
+        return options
     has = writer.manifest.features
     if wanted is None or settled(wanted) == has:
         return has
@@ -85,7 +87,9 @@ def _require_same_vocabulary(
         same = wanted.words in (None, own.words_asked, len(own))
     else:
         arrays, others = vocabulary_arrays(own), vocabulary_arrays(open_vocabulary(wanted))
-        same = all(np.array_equal(arrays[name], others[name]) for name in arrays)
+        same = arrays.keys() == others.keys() and all(
+            np.array_equal(arrays[name], others[name]) for name in arrays
+        )
     if not same:
         raise IndexMismatch(
             f"{writer.storage.folder}: has a vocabulary already; another one needs a new index"

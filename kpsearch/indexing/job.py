@@ -100,7 +100,7 @@ class Job:
             if vocabulary.extractor != options.extractor:
                 raise IndexMismatch(
                     f"{os.fspath(wanted)}: a vocabulary of {vocabulary.extractor} descriptors, "
-                    f"not of {options.extractor}"
+                    f"not of {options.extractor}; --features {vocabulary.extractor} goes with it"
                 )
             writer.create(options, vocabulary)
             return tasks

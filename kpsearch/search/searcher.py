@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kpsearch.features import extract_features
+from kpsearch.errors import NotInstalled, UnknownName
+from kpsearch.features import extract_features, make_extractor
 from kpsearch.geometry import inverse, projected_outline
 from kpsearch.images import read_image
 from kpsearch.index import Snapshot
@@ -100,6 +101,11 @@ class Searcher:
 
     def _extract(self, picture: Image, region: Region | None) -> Features:
         options = self.snapshot.manifest.features
+        try:
+            make_extractor(options.extractor)
+        except (NotInstalled, UnknownName) as error:
+            folder = self.snapshot.storage.folder
+            raise type(error)(f"{folder}: made with {options.extractor}, but: {error}") from error
         if region is None:
             return extract_features(picture, options)
         features = extract_features(crop(picture, region), options)

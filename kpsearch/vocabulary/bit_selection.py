@@ -40,6 +40,23 @@ class BitSelection:
         return np.packbits(kept, axis=2, bitorder="little").view("<u8")[:, :, 0]
 
 
+def count_bits(
+    descriptors: npt.NDArray[np.uint8], cells: npt.NDArray[np.integer], n_cells: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """How many descriptors of each cell have each bit, (n_cells, 8 d), and how many there are.
+
+    (n, d) descriptors and their (n,) cells; the bits of one cell are unpacked at a time.
+    """
+    count = np.bincount(cells, minlength=n_cells)
+    bound = np.concatenate([[0], count.cumsum()]).tolist()
+    order = np.argsort(cells, kind="stable")
+    ones = np.zeros((n_cells, 8 * descriptors.shape[1]), np.int64)
+    for cell in np.flatnonzero(count).tolist():
+        own = descriptors[order[bound[cell] : bound[cell + 1]]]
+        ones[cell] = np.unpackbits(own, axis=1).sum(axis=0, dtype=np.int64)
+    return ones, count
+
+
 def select_bits(
     descriptors: npt.NDArray[np.uint8],
     words: npt.NDArray[np.uint32],
@@ -50,14 +67,9 @@ def select_bits(
 
     (n, d) descriptors, their (n,) words and the (k, d) centroids. ``rng`` is not drawn from.
     """
-    bits = np.unpackbits(descriptors, axis=1)
-    overall = bits.mean(axis=0)
-    order = np.argsort(words, kind="stable")
-    visited, start, count = np.unique(words[order], return_index=True, return_counts=True)
-    ones = np.add.reduceat(bits[order], start, axis=0, dtype=np.int64)
-    mean = np.tile(overall, (len(centroids), 1))
-    trust = count[:, None] + PRIOR_DESCRIPTORS
-    mean[visited] = (ones + PRIOR_DESCRIPTORS * overall) / trust
+    ones, count = count_bits(descriptors, words, len(centroids))
+    overall = ones.sum(axis=0) / len(descriptors)
+    mean = (ones + PRIOR_DESCRIPTORS * overall) / (count[:, None] + PRIOR_DESCRIPTORS)
     spread = mean * (1 - mean)
     selected = np.argsort(-spread, axis=1, kind="stable")[:, :BITS]
     return BitSelection(selected.astype(np.uint16))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kpsearch.parallel import map_in_order
+from kpsearch.vocabulary.bit_selection import count_bits
 from kpsearch.vocabulary.tree import Metric, Planes, Tree
 
 if TYPE_CHECKING:
@@ -98,10 +99,9 @@ def k_majority(
         return distinct
     chosen = np.random.default_rng(seed).permutation(len(distinct))[:k]
     centroids = distinct[np.sort(chosen)]
-    bits = np.unpackbits(descriptors, axis=1)
     for _ in range(iterations):
         cell = _nearest(descriptors, centroids, Metric.HAMMING)
-        moved = _majorities(bits, cell, centroids)
+        moved = _majorities(descriptors, cell, centroids)
         if np.array_equal(moved, centroids):
             break
         centroids = moved
@@ -109,17 +109,15 @@ def k_majority(
 
 
 def _majorities(
-    bits: npt.NDArray[np.uint8], cell: npt.NDArray[np.intp], before: npt.NDArray[np.uint8]
+    descriptors: npt.NDArray[np.uint8],
+    cell: npt.NDArray[np.intp],
+    before: npt.NDArray[np.uint8],
 ) -> npt.NDArray[np.uint8]:
-    """Centroids of the cells that rows of bits are in, given those before."""
-    order = np.argsort(cell, kind="stable")
-    visited, start, count = np.unique(cell[order], return_index=True, return_counts=True)
-    ones = np.add.reduceat(bits[order], start, axis=0, dtype=np.int64)
+    """Centroids of the cells that descriptors are in, given those before."""
+    ones, count = count_bits(descriptors, cell, len(before))
     excess = 2 * ones - count[:, None]
-    kept = np.unpackbits(before[visited], axis=1)
-    moved = before.copy()
-    moved[visited] = np.packbits(np.where(excess == 0, kept, excess > 0), axis=1)
-    return moved
+    kept = np.unpackbits(before, axis=1)
+    return np.packbits(np.where(excess == 0, kept, excess > 0), axis=1)
 
 
 CLUSTERINGS = {Metric.EUCLIDEAN: lloyd, Metric.HAMMING: k_majority}

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kpsearch.errors import IndexMismatch, KpsearchError, UnknownName, WrongFolder
+from kpsearch.errors import IndexMismatch, KpsearchError, UnknownName, UsageError, WrongFolder
 from kpsearch.index import Snapshot
 from kpsearch.indexing import build_index
 from kpsearch.options import FeatureOptions, VocabularyOptions
@@ -320,3 +320,26 @@ def test_a_keypoint_takes_at_most_twenty_bytes(tmp_path):
     assert snapshot.keypoints > 20_000
     of_any_index = 32_000  # projection, headers and manifest, however few the keypoints
     assert snapshot.size_bytes <= 20 * snapshot.keypoints + of_any_index
+
+
+def test_options_that_cannot_be_are_refused_before_an_index_exists(pictures, index, tmp_path):
+    """The vocabulary needs no extraction, so only a trial of the extractor can tell."""
+    options = FeatureOptions("brisk", upright=True)
+    with pytest.raises(UsageError, match="brisk has no upright mode"):
+        build_index([pictures], tmp_path / "new", features=options, vocabulary=index)
+    assert not (tmp_path / "new" / "manifest.json").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"threshold": float("nan")},
+        {"threshold": float("inf")},
+        {"threshold": -1.0},
+        {"max_keypoints": 0},
+        {"max_side_px": 0},
+    ],
+)
+def test_options_of_extraction_that_mean_nothing_are_refused(wrong):
+    with pytest.raises(UsageError):
+        FeatureOptions(**wrong)
