@@ -18,15 +18,17 @@ from kpsearch.version import __version__
 if TYPE_CHECKING:
     from kpsearch.images import read_image as read_image
     from kpsearch.indexing import build_index as build_index
+    from kpsearch.indexing import remove_images as remove_images
     from kpsearch.search import Searcher as Searcher
 
 _LAZY = {
     "Searcher": "kpsearch.search",
     "build_index": "kpsearch.indexing",
     "read_image": "kpsearch.images",
+    "remove_images": "kpsearch.indexing",
 }
 
-__all__ = ["Searcher", "__version__", "build_index", "read_image"]
+__all__ = ["Searcher", "__version__", "build_index", "read_image", "remove_images"]
 
 
 def __getattr__(name: str) -> Any:

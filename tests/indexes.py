@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Sequence
 from functools import cache
@@ -10,9 +9,18 @@ from functools import cache
 import numpy as np
 import xxhash
 
-from kpsearch.index import ImageRecord, IndexWriter, Keypoints, Segment, Snapshot, pack_segment
-from kpsearch.index.container import FileEntry, MappedFile, describe
+from kpsearch.index import (
+    ImageRecord,
+    IndexWriter,
+    Keypoints,
+    Segment,
+    Snapshot,
+    Storage,
+    pack_segment,
+)
+from kpsearch.index.container import FileEntry, MappedFile
 from kpsearch.index.manifest import SegmentEntry
+from kpsearch.index.packing import Packing
 from kpsearch.options import FeatureOptions
 from kpsearch.types import ImageSize, Reject
 from kpsearch.vocabulary import Vocabulary
@@ -69,34 +77,32 @@ def random_images(counts: Sequence[int], *, seed: int = 0, words: int = WORDS) -
     ]
 
 
-def mapped(content: bytes, entry: FileEntry | None = None) -> MappedFile:
-    """A file of the index, without a disk."""
-    memory = mmap.mmap(-1, len(content))
-    memory.write(content)
-    return MappedFile(entry or describe("file.h5", content), memory)
+def written(packing: Packing, name: str = "file.h5") -> tuple[bytes, FileEntry]:
+    """The bytes of a file of the index, and its entry in the manifest."""
+    content = b"".join(packing)
+    return content, packing.entry(name)
 
 
-def open_segment(
-    images: list[Indexed], rejects: Sequence[Reject] = (), words: int = WORDS
-) -> Segment:
-    content = pack_segment(images, list(rejects), words)
+def open_segment(images: list[Indexed], *, first_id: int = 0, words: int = WORDS) -> Segment:
+    """A segment without a disk."""
+    content, file = written(pack_segment(images, first_id, words), "segment.h5")
     keypoints = sum(len(points) for _, points in images)
-    entry = SegmentEntry(describe("segment.h5", content), 0, len(images), keypoints, len(rejects))
-    return Segment(entry, mapped(content, entry.file), words)
+    return Segment(SegmentEntry(file, len(images), keypoints), MappedFile(file, content), words)
 
 
 def write_index(
-    folder: str | os.PathLike[str],
+    folder: str | os.PathLike[str] | Storage,
     batches: Sequence[list[Indexed]],
     *,
     vocabulary: Vocabulary | None = None,
     rejects: Sequence[Reject] = (),
 ) -> Snapshot:
     """An index with a commit for each batch; the rejects go with the last."""
-    with IndexWriter(folder) as writer:
+    storage = folder if isinstance(folder, Storage) else Storage(folder)
+    with IndexWriter(storage) as writer:
         writer.create(FeatureOptions(), vocabulary or small_vocabulary())
         for batch in batches[:-1]:
             writer.commit(batch)
         if batches:
             writer.commit(batches[-1], rejects)
-    return Snapshot.open(folder)
+    return Snapshot.of(storage)

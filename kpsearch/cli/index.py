@@ -27,6 +27,8 @@ REJECTS_UNDER_STRICT = 3
 @feature_options
 @jobs_option
 @click.option("--follow-links", is_flag=True, help="Go into linked folders too.")
+@click.option("--prune", is_flag=True, help="Drop pictures of these folders that are gone.")
+@click.option("--retry-rejects", is_flag=True, help="Read unchanged rejects again.")
 @click.option("--strict", is_flag=True, help="Exit with 3 if any picture was rejected.")
 @json_flag
 @click.pass_context
@@ -39,13 +41,16 @@ def index(
     vocabulary: str | None,
     jobs: int,
     follow_links: bool,
+    prune: bool,
+    retry_rejects: bool,
     strict: bool,
     as_json: bool,
     **extraction: Any,
 ) -> None:
     """Make an index of pictures and folders of pictures, or add what is new and changed.
 
-    Run again, it skips unchanged files; an interrupted run goes on where it committed.
+    Run again, it skips unchanged files and those it rejected; an interrupted run goes on where it
+    committed.
     """
     from kpsearch.cli.output import print_json, print_reject, progress_bars
     from kpsearch.indexing import build_index
@@ -58,6 +63,8 @@ def index(
             vocabulary=chosen_vocabulary(words, vocabulary),
             n_jobs=jobs,
             follow_links=follow_links,
+            prune=prune,
+            retry_rejects=retry_rejects,
             progress=progress,
             on_reject=print_reject,
         )
@@ -75,6 +82,7 @@ def _summary(report: IndexReport, index: str) -> str:
     counts = [
         f"{report.added} added",
         f"{report.replaced} replaced" if report.replaced else "",
+        f"{report.pruned} dropped" if report.pruned else "",
         f"{report.unchanged} unchanged" if report.unchanged else "",
         f"{len(report.rejects)} rejected" if report.rejects else "",
         f"{report.still_rejected} rejected before" if report.still_rejected else "",
@@ -95,6 +103,7 @@ def _as_json(report: IndexReport, index: str) -> dict[str, object]:
         "added": report.added,
         "replaced": report.replaced,
         "unchanged": report.unchanged,
+        "pruned": report.pruned,
         "still_rejected": report.still_rejected,
         "keypoints": report.keypoints,
         "no_features": report.without_features,

@@ -13,8 +13,9 @@ from kpsearch.cli.options import json_flag
 @click.command()
 @click.argument("index", metavar="INDEX")
 @click.option("--rejects", is_flag=True, help="List the pictures that were rejected, and why.")
+@click.option("--segments", is_flag=True, help="List the segments.")
 @json_flag
-def info(index: str, rejects: bool, as_json: bool) -> None:
+def info(index: str, rejects: bool, segments: bool, as_json: bool) -> None:
     """Show what an index holds, or a vocabulary file."""
     from kpsearch.cli.output import print_json
     from kpsearch.evaluation.table import format_table
@@ -24,37 +25,41 @@ def info(index: str, rejects: bool, as_json: bool) -> None:
         if os.path.isdir(index) or not os.path.isfile(index)
         else (vocabulary_facts(index))
     )
-    if not rejects:
-        facts.pop("reject_list", None)
+    for name, wanted in (("reject_list", rejects), ("segment_list", segments)):
+        if not wanted:
+            facts.pop(name, None)
     if as_json:
         print_json(facts)
         return
-    listed = facts.pop("reject_list", [])
-    click.echo(
-        format_table(["fact", "value"], [[k, _text(v)] for k, v in facts.items()], align="ll")
-    )
+    rejected, parts = facts.pop("reject_list", []), facts.pop("segment_list", [])
+    rows = [[name, _text(value)] for name, value in facts.items()]
+    click.echo(format_table(["fact", "value"], rows, align="ll"))
     if rejects:
-        rows = [[item["image"], item["code"], item["text"]] for item in listed]
+        rows = [[item["image"], item["code"], item["text"]] for item in rejected]
         click.echo(format_table(["rejected", "code", "why"], rows, align="lll"))
+    if segments:
+        rows = [[_text(value) for value in item.values()] for item in parts]
+        heads = ["segment", "images", "deleted", "keypoints", "bytes"]
+        click.echo(format_table(heads, rows, align="lrrrr"))
 
 
 def index_facts(index: str) -> dict[str, Any]:
     """The facts of an index, as plain JSON values."""
     from dataclasses import asdict
 
-    from kpsearch.index import Snapshot
+    from kpsearch.index import Snapshot, previous_generation
 
     snapshot = Snapshot.open(index)
     manifest = snapshot.manifest
-    rejects = snapshot.rejects()
     return {
         "index": index,
         "generation": snapshot.generation,
+        "previous_generation": previous_generation(index),
         "images": snapshot.images,
         "deleted": len(snapshot.deletes.ids),
         "keypoints": snapshot.keypoints,
         "no_features": int(((snapshot.keypoint_counts == 0) & snapshot.live).sum()),
-        "rejects": len(rejects),
+        "rejects": len(snapshot.rejects),
         "segments": len(manifest.segments),
         "bytes": snapshot.size_bytes,
         "bytes_per_keypoint": round(snapshot.size_bytes / max(snapshot.keypoints, 1), 2),
@@ -65,7 +70,18 @@ def index_facts(index: str) -> dict[str, Any]:
         "format_version": manifest.format_version,
         "kpsearch_version": manifest.kpsearch_version,
         "reject_list": [
-            {"image": reject.path, "code": reject.code, "text": reject.text} for reject in rejects
+            {"image": reject.path, "code": reject.code, "text": reject.text}
+            for reject in snapshot.rejects.values()
+        ],
+        "segment_list": [
+            {
+                "file": entry.file.name,
+                "images": entry.images,
+                "deleted": int((~live).sum()),
+                "keypoints": entry.keypoints,
+                "bytes": entry.file.size_bytes,
+            }
+            for entry, live in zip(manifest.segments, snapshot.live_by_segment, strict=True)
         ],
     }
 

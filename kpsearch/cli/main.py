@@ -8,12 +8,16 @@ import sys
 
 import click
 
+from kpsearch.cli.compact import compact
 from kpsearch.cli.demo import demo
 from kpsearch.cli.evaluate import evaluate
 from kpsearch.cli.extractors import extractors
 from kpsearch.cli.index import index
 from kpsearch.cli.info import info
 from kpsearch.cli.query import query
+from kpsearch.cli.recover import recover
+from kpsearch.cli.remove import remove
+from kpsearch.cli.verify import verify
 from kpsearch.errors import KpsearchError
 from kpsearch.version import __version__
 
@@ -67,5 +71,17 @@ def main() -> None:
     """Find pictures by their keypoints: product photos, crops, re-photographed packs."""
 
 
-for _command in (index, query, evaluate, info, extractors, demo):
+_COMMANDS = (
+    index,
+    query,
+    remove,
+    compact,
+    verify,
+    recover,
+    info,
+    evaluate,
+    extractors,
+    demo,
+)
+for _command in _COMMANDS:
     main.add_command(_command)

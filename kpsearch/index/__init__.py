@@ -1,5 +1,8 @@
 """Bytes on disk: segments, the manifest that names them, one writer and any number of readers."""
 
+from kpsearch.index.check import CheckReport, Damage, check_index
+from kpsearch.index.contents import contents_hash
+from kpsearch.index.recovery import Recovery, recover
 from kpsearch.index.segment import (
     Geometry,
     ImageRecord,
@@ -8,19 +11,26 @@ from kpsearch.index.segment import (
     pack_segment,
     quantise_keypoints,
 )
-from kpsearch.index.snapshot import Snapshot, feature_options_of
+from kpsearch.index.snapshot import Snapshot, feature_options_of, previous_generation
 from kpsearch.index.storage import Storage
 from kpsearch.index.writer import IndexWriter
 
 __all__ = [
+    "CheckReport",
+    "Damage",
     "Geometry",
     "ImageRecord",
     "IndexWriter",
     "Keypoints",
+    "Recovery",
     "Segment",
     "Snapshot",
     "Storage",
+    "check_index",
+    "contents_hash",
     "feature_options_of",
     "pack_segment",
+    "previous_generation",
     "quantise_keypoints",
+    "recover",
 ]

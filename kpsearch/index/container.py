@@ -1,14 +1,12 @@
-"""HDF5 files as an index uses them: written whole from memory, read by memory map.
+"""HDF5 files as an index reads them: by memory map, checked against what the manifest says.
 
-An artefact is a flat set of named arrays and a few attributes. Every array is contiguous and
-unfiltered, so a reader needs its offset, type and shape and no HDF5 library. Those three, and
-two hashes, are kept in the manifest: a file is checked before a byte of it is believed. The file
-itself stays ordinary HDF5 that any tool can open.
+Every array is contiguous and unfiltered, so a reader needs its offset, type and shape and no HDF5
+library. Those three, and two hashes, are kept in the manifest: a file is checked before a byte of
+it is believed.
 """
 
 from __future__ import annotations
 
-import io
 import math
 import mmap
 import os
@@ -32,7 +30,8 @@ DTYPES = frozenset({"|u1", "<u2", "<u4", "<u8", "|i1", "<i2", "<i4", "<i8", "<f4
 JOINED_PAGES = 16
 """64 KiB: a disk reads through so small a gap in the time of another request."""
 
-Arrays = Mapping[str, "npt.NDArray[Any]"]
+Mapped = mmap.mmap | bytes
+"""The bytes of a file, mapped or, in small, in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,45 +93,7 @@ def natural_number(value: object) -> int:
     return value
 
 
-def pack(arrays: Arrays, attributes: Mapping[str, object]) -> bytes:
-    """An HDF5 file, in memory, of the arrays and the attributes of its root."""
-    import h5py
-
-    buffer = io.BytesIO()
-    with h5py.File(
-        buffer, "w", libver="latest", alignment_threshold=1, alignment_interval=8
-    ) as file:
-        for key, value in attributes.items():
-            file.attrs[key] = value
-        for name, array in arrays.items():
-            little = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False)
-            file.create_dataset(name, data=little, track_times=False)
-    return buffer.getvalue()
-
-
-def describe(name: str, content: bytes) -> FileEntry:
-    """The manifest entry of a packed file."""
-    import h5py
-
-    arrays: dict[str, ArrayPlace] = {}
-    with h5py.File(io.BytesIO(content), "r") as file:
-
-        def visit(path: str, item: object) -> None:
-            if isinstance(item, h5py.Dataset):
-                offset = item.id.get_offset()
-                arrays[path] = ArrayPlace(int(offset or 0), item.dtype.str, tuple(item.shape))
-
-        file.visititems(visit)
-    return FileEntry(
-        name=name,
-        size_bytes=len(content),
-        whole_hash=xxhash.xxh3_128_hexdigest(content),
-        structure_hash=structure_hash(memoryview(content), arrays),
-        arrays=arrays,
-    )
-
-
-def structure_hash(content: memoryview | mmap.mmap, arrays: Mapping[str, ArrayPlace]) -> str:
+def structure_hash(content: Mapped, arrays: Mapping[str, ArrayPlace]) -> str:
     """xxh3-128 of the bytes outside the bulk arrays."""
     digest = xxhash.xxh3_128()
     position = 0
@@ -147,7 +108,7 @@ def structure_hash(content: memoryview | mmap.mmap, arrays: Mapping[str, ArrayPl
 class MappedFile:
     """The arrays of a file as read-only views of its memory map."""
 
-    def __init__(self, entry: FileEntry, mapping: mmap.mmap) -> None:
+    def __init__(self, entry: FileEntry, mapping: Mapped) -> None:
         """Checks size and structure against the entry; raises `IndexDamaged`."""
         if len(mapping) != entry.size_bytes:
             raise IndexDamaged(
@@ -180,7 +141,8 @@ class MappedFile:
         ``JOINED_PAGES`` apart are asked for as one. Nothing is asked where the system has no
         madvise.
         """
-        if not hasattr(self._mapping, "madvise") or len(starts) == 0:
+        mapping = self._mapping
+        if isinstance(mapping, bytes) or not hasattr(mapping, "madvise") or len(starts) == 0:
             return
         place = self.entry.arrays[name]
         width = place.size_bytes // max(place.shape[0], 1)
@@ -191,6 +153,6 @@ class MappedFile:
         first = np.flatnonzero(np.concatenate([[True], low[order][1:] > reach[:-1] + JOINED_PAGES]))
         last = np.concatenate([first[1:], [len(order)]]) - 1
         for a, b in zip(low[order][first].tolist(), reach[last].tolist(), strict=True):
-            length = min(b * mmap.PAGESIZE, len(self._mapping)) - a * mmap.PAGESIZE
+            length = min(b * mmap.PAGESIZE, len(mapping)) - a * mmap.PAGESIZE
             if length > 0:
-                self._mapping.madvise(mmap.MADV_WILLNEED, a * mmap.PAGESIZE, length)
+                mapping.madvise(mmap.MADV_WILLNEED, a * mmap.PAGESIZE, length)

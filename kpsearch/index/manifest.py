@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import xxhash
 
-from kpsearch.errors import CommitFailed, CommitUncertain, IndexDamaged, IndexMissing
+from kpsearch.errors import IndexDamaged, IndexMissing
 from kpsearch.index.container import FileEntry, natural_number
 from kpsearch.options import FeatureOptions
+from kpsearch.version import __version__
 
 if TYPE_CHECKING:
     from kpsearch.index.storage import Storage
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 NAME = "manifest.json"
 PREVIOUS = "manifest.prev.json"
 
@@ -29,11 +29,9 @@ class SegmentEntry:
     """One segment: its file and what is counted in it."""
 
     file: FileEntry
-    first_id: int
-    """Its images have the ids ``first_id``, ``first_id + 1``, …"""
     images: int
+    """Deleted ones included."""
     keypoints: int
-    rejects: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +43,16 @@ class Manifest:
     features: FeatureOptions
     vocabulary: FileEntry
     segments: tuple[SegmentEntry, ...] = ()
+    """In the order of the ids of their images."""
     deletes: FileEntry | None = None
+    rejects: FileEntry | None = None
     next_id: int = 0
     format_version: int = FORMAT_VERSION
 
     def files(self) -> tuple[FileEntry, ...]:
         """Every file this generation needs."""
-        own = [self.vocabulary, *(segment.file for segment in self.segments)]
-        return tuple(own if self.deletes is None else [*own, self.deletes])
+        maybe = (self.vocabulary, self.deletes, self.rejects)
+        return (*filter(None, maybe), *(segment.file for segment in self.segments))
 
     def to_bytes(self) -> bytes:
         """As JSON, with a hash of all the rest."""
@@ -78,7 +78,8 @@ def parse(content: bytes, name: str = NAME) -> Manifest:
                 f"{name}: format version {version}, this kpsearch reads {FORMAT_VERSION}"
             )
         rest = {key: item for key, item in value.items() if key != "hash"}
-        if value["hash"] != _hash(rest):
+        # The same values spelled otherwise are not what was written either.
+        if value["hash"] != _hash(rest) or _dump(value) != content:
             raise IndexDamaged(f"{name}: is not what was written")
         return _from_json(rest)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -92,27 +93,33 @@ def _from_json(value: Mapping[str, Any]) -> Manifest:
         features=FeatureOptions(**value["features"]),
         vocabulary=FileEntry.from_json(value["vocabulary"]),
         segments=tuple(_segment(entry) for entry in value["segments"]),
-        deletes=FileEntry.from_json(value["deletes"]) if value["deletes"] else None,
+        deletes=_optional_file(value["deletes"]),
+        rejects=_optional_file(value["rejects"]),
         next_id=natural_number(value["next_id"]),
     )
 
 
+def _optional_file(value: Mapping[str, Any] | None) -> FileEntry | None:
+    return None if value is None else FileEntry.from_json(value)
+
+
 def _segment(value: Mapping[str, Any]) -> SegmentEntry:
-    counts = {
-        name: natural_number(value[name]) for name in ("first_id", "images", "keypoints", "rejects")
-    }
-    return SegmentEntry(file=FileEntry.from_json(value["file"]), **counts)
+    return SegmentEntry(
+        file=FileEntry.from_json(value["file"]),
+        images=natural_number(value["images"]),
+        keypoints=natural_number(value["keypoints"]),
+    )
 
 
 def load(storage: Storage, name: str = NAME) -> Manifest:
     """The current manifest; raises `IndexMissing` where there is none."""
     folder = Path(storage.folder)
     try:
-        return parse(storage.read(name), os.fspath(folder / name))
+        return parse(b"".join(storage.read(name)), os.fspath(folder / name))
     except (FileNotFoundError, NotADirectoryError):
-        if name == NAME and storage.exists(PREVIOUS):
+        if name == NAME and _exists(storage, PREVIOUS):
             raise IndexDamaged(
-                f"{folder / NAME}: missing; {PREVIOUS} is the generation before it"
+                f"{folder / NAME}: missing; {PREVIOUS} is there: `kpsearch recover` takes it"
             ) from None
         hint = "`kpsearch index PATH... -i INDEX` makes one"
         raise IndexMissing(f"{folder}: no index here; {hint}") from None
@@ -120,39 +127,15 @@ def load(storage: Storage, name: str = NAME) -> Manifest:
         raise IndexDamaged(f"{folder / name}: {error.strerror}") from error
 
 
-def publish(storage: Storage, manifest: Manifest) -> None:
-    """Make ``manifest`` the current one, atomically and durably.
-
-    1. The new manifest is written under a name of its own and synced.
-    2. The current one gets its second name, ``manifest.prev.json``.
-    3. A rename puts the new one in its place: from here on readers see it.
-    4. The folder is synced: only now does the rename survive a power cut.
-
-    A failure up to 3 raises `CommitFailed`: nothing has changed. A failure in 4 raises
-    `CommitUncertain`: readers see the new generation, the disk may not.
-    """
-    temporary = f"{NAME}.{secrets.token_hex(4)}"
+def _exists(storage: Storage, name: str) -> bool:
     try:
-        storage.write_new(temporary, manifest.to_bytes())
-        _keep_previous(storage)
-        storage.sync_folder()
-        storage.replace(temporary, NAME)
-    except OSError as error:
-        storage.remove(temporary)
-        raise CommitFailed(f"{storage.folder}: nothing was committed: {error}") from error
-    try:
-        storage.sync_folder()
-    except OSError as error:
-        raise CommitUncertain(f"{storage.folder}: {error}; run `kpsearch verify`") from error
-
-
-def _keep_previous(storage: Storage) -> None:
-    if storage.exists(NAME):
-        spare = f"{PREVIOUS}.{secrets.token_hex(4)}"
-        storage.link(NAME, spare)
-        storage.replace(spare, PREVIOUS)
+        return name in storage.names()
+    except OSError:
+        return False
 
 
 def following(manifest: Manifest, **changes: Any) -> Manifest:
     """The next generation, with some fields changed."""
-    return replace(manifest, generation=manifest.generation + 1, **changes)
+    return replace(
+        manifest, generation=manifest.generation + 1, kpsearch_version=__version__, **changes
+    )

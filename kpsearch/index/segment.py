@@ -9,16 +9,20 @@ that pass the Hamming filter are the only ones to ask. 18 bytes a keypoint: numb
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xxhash
 
 from kpsearch.errors import IndexDamaged
-from kpsearch.index.container import MappedFile, pack
+from kpsearch.index.container import MappedFile
+from kpsearch.index.packing import Packing, pack
+from kpsearch.index.runs import rises, starts
 from kpsearch.index.text import TextColumn
-from kpsearch.types import ImageSize, Reject
+from kpsearch.types import ImageSize
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -27,8 +31,13 @@ if TYPE_CHECKING:
 
 SCALE_STEPS_AN_OCTAVE = 16.0
 """Scales are kept as log2 in a byte: 1/16 of an octave, 1 px to 2^16 px."""
+MAX_KEYPOINTS = 2**27
+"""Of one segment: 2.4 GB."""
 BLOCK = 256
 """Keypoints a step of the table that finds a keypoint's image."""
+
+
+SEGMENT_ATTRIBUTES = {"kind": "kpsearch segment", "format_version": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,66 +101,48 @@ def quantise_keypoints(
 
 
 def pack_segment(
-    images: list[tuple[ImageRecord, Keypoints]], rejects: list[Reject], words: int
-) -> bytes:
-    """The HDF5 file of a segment. Equal input gives equal bytes."""
+    images: Sequence[tuple[ImageRecord, Keypoints]], first_id: int, words: int
+) -> Packing:
+    """The file of a segment whose images have the ids from ``first_id`` up."""
     counts = np.array([len(points) for _, points in images], np.int64)
     word = _joined([points.word for _, points in images], np.uint32)
-    if len(word) >= 2**32:
-        raise ValueError("a segment holds at most 2^32 keypoints")
+    if len(word) > MAX_KEYPOINTS:
+        raise ValueError(f"a segment holds at most {MAX_KEYPOINTS} keypoints")
     by_word = np.argsort(word, kind="stable")
     arrays: dict[str, npt.NDArray[Any]] = {
-        "postings/start": _starts(np.bincount(word, minlength=words)).astype(np.uint32),
+        "postings/start": starts(np.bincount(word, minlength=words)).astype(np.uint32),
         "postings/keypoint": by_word.astype(np.uint32),
         "postings/signature": _joined([p.signature for _, p in images], np.uint64)[by_word],
         "keypoints/x": _joined([p.x for _, p in images], np.uint16),
         "keypoints/y": _joined([p.y for _, p in images], np.uint16),
         "keypoints/scale": _joined([p.scale for _, p in images], np.uint8),
         "keypoints/angle": _joined([p.angle for _, p in images], np.uint8),
-        "images/keypoint_start": _starts(counts).astype(np.uint32),
+        "images/keypoint_start": starts(counts).astype(np.uint32),
+        "images/id": np.arange(first_id, first_id + len(images), dtype=np.uint64),
         **_image_columns([record for record, _ in images]),
-        **_reject_columns(rejects),
     }
-    return pack(arrays, {"kind": "kpsearch segment", "format_version": 1})
+    return pack(arrays, SEGMENT_ATTRIBUTES)
 
 
 def _image_columns(records: list[ImageRecord]) -> dict[str, npt.NDArray[Any]]:
     hashes = b"".join(record.content_hash for record in records)
+    paths = [os.fsencode(record.path) for record in records]
     return {
         "images/width": np.array([r.size.width for r in records], np.uint16),
         "images/height": np.array([r.size.height for r in records], np.uint16),
         "images/size_bytes": np.array([r.size_bytes for r in records], np.uint32),
         "images/mtime_ns": np.array([r.mtime_ns for r in records], np.int64),
         "images/content_hash": np.frombuffer(hashes, np.uint8).reshape(-1, 16),
-        **_text("images/path", [os.fsencode(r.path) for r in records]),
-        **_text("images/category", [r.category.encode() for r in records]),
-        **_text("images/warning", [r.warning.encode() for r in records]),
+        "images/path_hash": np.array([path_hash(path) for path in paths], np.uint64),
+        **TextColumn.of(paths).arrays("images/path"),
+        **TextColumn.of([r.category.encode() for r in records]).arrays("images/category"),
+        **TextColumn.of([r.warning.encode() for r in records]).arrays("images/warning"),
     }
 
 
-def _reject_columns(rejects: list[Reject]) -> dict[str, npt.NDArray[Any]]:
-    return {
-        "rejects/size_bytes": np.array([r.size_bytes for r in rejects], np.uint64),
-        "rejects/mtime_ns": np.array([r.mtime_ns for r in rejects], np.int64),
-        **_text("rejects/path", [os.fsencode(r.path) for r in rejects]),
-        **_text("rejects/code", [r.code.encode() for r in rejects]),
-        **_text("rejects/text", [r.text.encode(errors="backslashreplace") for r in rejects]),
-    }
-
-
-def _text(name: str, texts: list[bytes]) -> dict[str, npt.NDArray[Any]]:
-    column = TextColumn.of(texts)
-    return {name: column.blob, f"{name}_start": column.start.astype(np.uint32)}
-
-
-def _starts(counts: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-
-
-def _rises(starts: npt.NDArray[np.integer], total: int) -> bool:
-    """Whether the starts go from 0 to ``total`` and never back."""
-    ends = (int(starts[0]), int(starts[-1])) == (0, total)
-    return ends and bool((starts[1:] >= starts[:-1]).all())
+def path_hash(path: bytes) -> int:
+    """What a path is found by, and what decides between equal scores: xxh3-64 of its bytes."""
+    return xxhash.xxh3_64_intdigest(path)
 
 
 def _joined(parts: list[npt.NDArray[Any]], dtype: type[np.generic]) -> npt.NDArray[Any]:
@@ -163,23 +154,31 @@ class Segment:
 
     def __init__(self, entry: SegmentEntry, file: MappedFile, words: int) -> None:
         self.entry = entry
-        self.first_id = entry.first_id
         self._file = file
         self.start = file.array("postings/start")
         self.keypoint = file.array("postings/keypoint")
         self.signature = file.array("postings/signature")
         self.keypoint_start = file.array("images/keypoint_start")
+        self.ids = file.array("images/id")
         self._advised = np.zeros(words, np.bool_)
         self._check_shape(words)
 
     def _check_shape(self, words: int) -> None:
-        expected = (words + 1, self.entry.images + 1, self.entry.keypoints, self.entry.keypoints)
-        found = (len(self.start), len(self.keypoint_start), len(self.keypoint), len(self.signature))
-        total = self.entry.keypoints
-        if expected != found or not (
-            _rises(self.start, total) and _rises(self.keypoint_start, total)
-        ):
-            raise IndexDamaged(f"{self._file.entry.name}: its arrays do not fit the manifest")
+        images, total = self.entry.images, self.entry.keypoints
+        expected = (words + 1, images + 1, images, total, total)
+        arrays = (self.start, self.keypoint_start, self.ids, self.keypoint, self.signature)
+        fits = expected == tuple(len(array) for array in arrays)
+        if not (fits and rises(self.start, total) and rises(self.keypoint_start, total)):
+            raise IndexDamaged(f"{self.name}: its arrays do not fit the manifest")
+
+    @property
+    def name(self) -> str:
+        """Of its file."""
+        return self._file.entry.name
+
+    def array(self, name: str) -> npt.NDArray[Any]:
+        """One of the arrays of the file, as it is stored."""
+        return self._file.array(name)
 
     def __len__(self) -> int:
         return self.entry.images
@@ -209,7 +208,7 @@ class Segment:
         steps on.
         """
         if len(keypoints) and int(keypoints.max()) >= self.entry.keypoints:
-            raise IndexDamaged(f"{self._file.entry.name}: a posting names no keypoint")
+            raise IndexDamaged(f"{self.name}: a posting names no keypoint")
         found = self._image_at_block[keypoints // BLOCK]
         behind = np.flatnonzero(self.keypoint_start[found + 1] <= keypoints)
         while len(behind):
@@ -221,7 +220,7 @@ class Segment:
         self, keypoints: npt.NDArray[np.integer], images: npt.NDArray[np.integer]
     ) -> Geometry:
         """Keypoints in pixels of their images, given number and image of each."""
-        array = self._file.array
+        array = self.array
         sides = np.stack([self.width[images], self.height[images]], axis=1).astype(np.float32)
         grid = np.stack(
             [array("keypoints/x")[keypoints], array("keypoints/y")[keypoints]], axis=1
@@ -253,15 +252,20 @@ class Segment:
         return self._column("images/category")
 
     def _column(self, name: str) -> TextColumn:
-        return TextColumn(self._file.array(name), self._file.array(f"{name}_start"))
+        return TextColumn.read(self._file.array, name)
 
     def path_bytes(self, image: int) -> bytes:
         """Path of an image, as the file system spells it."""
         return self._paths[image]
 
+    @property
+    def path_hash(self) -> npt.NDArray[np.uint64]:
+        """(images,) `path_hash` of each path."""
+        return self._file.array("images/path_hash")
+
     def record(self, image: int) -> ImageRecord:
         """All that is known of an image."""
-        array = self._file.array
+        array = self.array
         return ImageRecord(
             path=os.fsdecode(self._paths[image]),
             size=ImageSize(int(self.width[image]), int(self.height[image])),
@@ -271,18 +275,3 @@ class Segment:
             category=self._categories[image].decode(),
             warning=self._column("images/warning")[image].decode(),
         )
-
-    def rejects(self) -> list[Reject]:
-        """The pictures rejected while this segment was made."""
-        paths, codes, texts = (self._column(f"rejects/{n}") for n in ("path", "code", "text"))
-        sizes, times = self._file.array("rejects/size_bytes"), self._file.array("rejects/mtime_ns")
-        return [
-            Reject(
-                path=os.fsdecode(paths[row]),
-                code=codes[row].decode(),
-                text=texts[row].decode(),
-                size_bytes=int(sizes[row]),
-                mtime_ns=int(times[row]),
-            )
-            for row in range(len(paths))
-        ]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import xxhash
 
-from kpsearch.errors import IndexDamaged
+from kpsearch.errors import IndexDamaged, IndexMissing
 from kpsearch.index import manifest as manifests
-from kpsearch.index.container import MappedFile
+from kpsearch.index.container import Mapped, MappedFile
 from kpsearch.index.deletes import Deletes
-from kpsearch.index.segment import ImageRecord, Segment
+from kpsearch.index.rejects import read_rejects
+from kpsearch.index.runs import lengths_of, starts
+from kpsearch.index.segment import ImageRecord, Segment, path_hash
 from kpsearch.index.storage import Storage
 from kpsearch.types import Reject
 from kpsearch.vocabulary import Vocabulary, unpack_vocabulary
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from kpsearch.index.container import FileEntry
-    from kpsearch.index.manifest import Manifest
+    from kpsearch.index.manifest import Manifest, SegmentEntry
     from kpsearch.options import FeatureOptions
 
 READ_ATTEMPTS = 5
@@ -37,26 +39,33 @@ class Snapshot:
     beyond this generation.
     """
 
-    def __init__(self, storage: Storage, manifest: Manifest) -> None:
+    def __init__(
+        self, storage: Storage, manifest: Manifest, *, earlier: Snapshot | None = None
+    ) -> None:
+        """What ``earlier`` has open already is not opened again."""
         self.storage = storage
         self.manifest = manifest
-        self.vocabulary: Vocabulary = unpack_vocabulary(self._open(manifest.vocabulary).array)
+        # All files are held before any is read: what is held, a later commit cannot take away.
+        self._files = {entry.name: self._map(entry, earlier) for entry in manifest.files()}
+        self.vocabulary: Vocabulary = self._vocabulary(earlier)
         words = len(self.vocabulary)
-        self.segments = tuple(
-            Segment(entry, self._open(entry.file), words) for entry in manifest.segments
-        )
+        self.segments = tuple(self._segment(entry, words, earlier) for entry in manifest.segments)
         self.deletes = (
             Deletes.none(words)
             if manifest.deletes is None
-            else Deletes.read(self._open(manifest.deletes))
+            else Deletes.read(self._file(manifest.deletes))
         )
         lengths = [len(segment) for segment in self.segments]
-        self.slot_start = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        self.slot_start = starts(np.array(lengths, np.int64))
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Snapshot:
         """The current generation; raises `IndexMissing` or `IndexDamaged`."""
-        storage = Storage(folder)
+        return cls.of(Storage(folder))
+
+    @classmethod
+    def of(cls, storage: Storage) -> Snapshot:
+        """The current generation in a storage."""
         for attempt in range(READ_ATTEMPTS):
             manifest = manifests.load(storage)
             try:
@@ -67,18 +76,37 @@ class Snapshot:
                     raise
         raise AssertionError("unreachable")
 
-    def _open(self, entry: FileEntry) -> MappedFile:
+    def _map(self, entry: FileEntry, earlier: Snapshot | None) -> MappedFile | Mapped:
+        if earlier is not None and entry.name in earlier._files:
+            return earlier._files[entry.name]
         path = self.storage.folder / entry.name
         try:
-            mapping = self.storage.map(entry.name)
+            return self.storage.map(entry.name)
         except FileNotFoundError:
             raise IndexDamaged(f"{path}: missing") from None
         except (OSError, ValueError) as error:
             raise IndexDamaged(f"{path}: {error}") from error
-        try:
-            return MappedFile(entry, mapping)
-        except IndexDamaged as error:
-            raise IndexDamaged(f"{self.storage.folder / str(error)}") from None
+
+    def _file(self, entry: FileEntry) -> MappedFile:
+        held = self._files[entry.name]
+        if not isinstance(held, MappedFile):
+            try:
+                held = self._files[entry.name] = MappedFile(entry, held)
+            except IndexDamaged as error:
+                raise IndexDamaged(f"{self.storage.folder / str(error)}") from None
+        return held
+
+    def _vocabulary(self, earlier: Snapshot | None) -> Vocabulary:
+        entry = self.manifest.vocabulary
+        if earlier is not None and earlier.manifest.vocabulary == entry:
+            return earlier.vocabulary
+        return unpack_vocabulary(self._file(entry).array)
+
+    def _segment(self, entry: SegmentEntry, words: int, earlier: Snapshot | None) -> Segment:
+        for segment in earlier.segments if earlier is not None else ():
+            if segment.entry == entry:
+                return segment
+        return Segment(entry, self._file(entry.file), words)
 
     @property
     def generation(self) -> int:
@@ -114,17 +142,27 @@ class Snapshot:
         """(slots,) keypoints of each image."""
         if not self.segments:
             return np.empty(0, np.int64)
-        return np.concatenate([np.diff(s.keypoint_start.astype(np.int64)) for s in self.segments])
+        return np.concatenate([lengths_of(s.keypoint_start) for s in self.segments])
+
+    @cached_property
+    def ids(self) -> npt.NDArray[np.uint64]:
+        """(slots,) the lasting id of the image in each slot; they rise."""
+        return np.concatenate([np.empty(0, np.uint64), *(s.ids for s in self.segments)])
 
     @cached_property
     def live(self) -> npt.NDArray[np.bool_]:
         """(slots,) False for deleted images."""
-        alive = np.ones(self.slots, np.bool_)
-        for segment, start in zip(self.segments, self.slot_start, strict=False):
-            ids = self.deletes.ids
-            own = ids[(ids >= segment.first_id) & (ids < segment.first_id + len(segment))]
-            alive[start + (own - segment.first_id).astype(np.int64)] = False
-        return alive
+        return ~np.isin(self.ids, self.deletes.ids, assume_unique=True)
+
+    @property
+    def live_by_segment(self) -> list[npt.NDArray[np.bool_]]:
+        """`live`, for each segment."""
+        return np.split(self.live, self.slot_start[1:-1]) if self.segments else []
+
+    @cached_property
+    def path_hash(self) -> npt.NDArray[np.uint64]:
+        """(slots,) `path_hash` of each path."""
+        return np.concatenate([np.empty(0, np.uint64), *(s.path_hash for s in self.segments)])
 
     def locate(self, slot: int) -> tuple[Segment, int]:
         """The segment of a slot, and the image's number within it."""
@@ -133,8 +171,15 @@ class Snapshot:
 
     def id_of(self, slot: int) -> int:
         """The lasting id of the image in a slot."""
-        segment, image = self.locate(slot)
-        return segment.first_id + image
+        return int(self.ids[slot])
+
+    def slot_of(self, image_id: int) -> int | None:
+        """The slot of the live image with this id."""
+        if not 0 <= image_id < self.manifest.next_id:
+            return None
+        slot = int(np.searchsorted(self.ids, np.uint64(image_id)))
+        there = slot < self.slots and int(self.ids[slot]) == image_id
+        return slot if there and self.live[slot] else None
 
     def record(self, slot: int) -> ImageRecord:
         """What is known of the image in a slot."""
@@ -154,13 +199,11 @@ class Snapshot:
     @cached_property
     def _slot_by_path_hash(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
         slots = np.flatnonzero(self.live)
-        hashes = np.array(
-            [xxhash.xxh3_64_intdigest(self._path_bytes(int(slot))) for slot in slots], np.uint64
-        )
-        order = np.argsort(hashes, kind="stable")
-        return hashes[order], slots[order]
+        order = np.argsort(self.path_hash[slots], kind="stable")
+        return self.path_hash[slots[order]], slots[order]
 
-    def _path_bytes(self, slot: int) -> bytes:
+    def path_bytes(self, slot: int) -> bytes:
+        """Path of an image, as the file system spells it."""
         segment, image = self.locate(slot)
         return segment.path_bytes(image)
 
@@ -168,34 +211,37 @@ class Snapshot:
         """The slot of the live image with this path."""
         name = os.fsencode(path)
         hashes, slots = self._slot_by_path_hash
-        key = np.uint64(xxhash.xxh3_64_intdigest(name))
+        key = np.uint64(path_hash(name))
         row = int(np.searchsorted(hashes, key))
         while row < len(hashes) and hashes[row] == key:
-            if self._path_bytes(int(slots[row])) == name:
+            if self.path_bytes(int(slots[row])) == name:
                 return int(slots[row])
             row += 1
         return None
 
-    def rejects(self) -> list[Reject]:
-        """Pictures whose last state was rejected, one record a path.
+    @cached_property
+    def rejects(self) -> dict[str, Reject]:
+        """The pictures whose last state was rejected, by path.
 
         An older state may be in the index still: a picture that goes bad keeps its entry.
         """
-        latest: dict[str, Reject] = {}
-        for start, segment in zip(self.slot_start, self.segments, strict=False):
-            end = int(start) + len(segment)
-            latest.update((reject.path, reject) for reject in segment.rejects())
-            for path in list(latest):
-                slot = self.find(path)
-                if slot is not None and int(start) <= slot < end:
-                    del latest[path]
-        return list(latest.values())
+        entry = self.manifest.rejects
+        return {} if entry is None else read_rejects(self._file(entry))
 
     @property
     def size_bytes(self) -> int:
         """Bytes on disk of everything this generation needs, the manifest included."""
         files = sum(entry.size_bytes for entry in self.manifest.files())
-        return files + self.storage.size_bytes(manifests.NAME)
+        return files + len(self.manifest.to_bytes())
+
+
+def previous_generation(folder: str | os.PathLike[str]) -> int | None:
+    """The generation that `recover` could go back to; None where there is none."""
+    storage = Storage(folder)
+    with contextlib.suppress(IndexMissing, IndexDamaged):
+        previous = manifests.load(storage, manifests.PREVIOUS).generation
+        return previous if previous < manifests.load(storage).generation else None
+    return None
 
 
 def feature_options_of(folder: str | os.PathLike[str]) -> FeatureOptions:

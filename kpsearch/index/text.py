@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +29,19 @@ class TextColumn:
         start = np.zeros(len(texts) + 1, np.uint64)
         np.cumsum([len(text) for text in texts], out=start[1:])
         return cls(blob, start)
+
+    @classmethod
+    def read(cls, array: Callable[[str], npt.NDArray[Any]], name: str) -> TextColumn:
+        """The column stored under ``name``; ``array`` gives the arrays of its file."""
+        return cls(array(name), array(f"{name}_start"))
+
+    def arrays(self, name: str) -> dict[str, npt.NDArray[Any]]:
+        """The column as it is stored under ``name``."""
+        return {name: self.blob, f"{name}_start": self.start.astype(np.uint32)}
+
+    def take(self, rows: npt.NDArray[np.integer]) -> list[bytes]:
+        """The strings at ``rows``."""
+        return [self[row] for row in rows.tolist()]
 
     def __len__(self) -> int:
         return len(self.start) - 1

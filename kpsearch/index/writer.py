@@ -4,85 +4,61 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import secrets
-import socket
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
-from filelock import FileLock, Timeout
 
-from kpsearch.errors import (
-    CommitFailed,
-    IndexDamaged,
-    IndexLocked,
-    IndexMismatch,
-    IndexMissing,
-    UsageError,
-)
+from kpsearch.errors import CommitFailed, CommitUncertain, IndexMismatch, IndexMissing
 from kpsearch.index import manifest as manifests
-from kpsearch.index.container import FileEntry, describe, pack
+from kpsearch.index.check import require_whole
+from kpsearch.index.commit import new_name, publish, write_file
 from kpsearch.index.deletes import Deletes
+from kpsearch.index.interrupts import interrupts_deferred
 from kpsearch.index.manifest import Manifest, SegmentEntry
-from kpsearch.index.segment import ImageRecord, Keypoints, Segment, pack_segment
+from kpsearch.index.merge import Part, due, full_runs, merge
+from kpsearch.index.packing import pack
+from kpsearch.index.rejects import pack_rejects
+from kpsearch.index.segment import ImageRecord, Keypoints, pack_segment
 from kpsearch.index.snapshot import Snapshot
 from kpsearch.index.storage import Storage
+from kpsearch.index.sweep import refuse_to_begin, sweep
 from kpsearch.version import __version__
 from kpsearch.vocabulary import vocabulary_arrays
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
+    from kpsearch.index.container import FileEntry
+    from kpsearch.index.packing import Packing
     from kpsearch.options import FeatureOptions
     from kpsearch.types import Reject
     from kpsearch.vocabulary import Vocabulary
 
-LOCK = ".lock"
-SPARE_BYTES = 1 << 20
-"""Free space demanded beyond the files of a commit."""
-OWN_NAME = re.compile(
-    r"(segment|deletes)-\d{6,}-[0-9a-f]{8}\.h5|vocabulary-[0-9a-f]{16}\.h5"
-    r"|manifest(\.prev)?\.json\.[0-9a-f]{8}"
-)
-"""Names that only an index gives its files: nothing else is ever removed."""
-
 
 class IndexWriter:
-    """Adds to and replaces in one index. A context manager: leaving it gives the lock back.
+    """Adds to, removes from and tidies one index. Leaving the context gives the lock back.
 
     Raises `IndexLocked` at once when another writer is at work, `IndexDamaged` when what is
     there cannot be trusted.
     """
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.storage = Storage(folder)
-        _make_folder(self.storage.folder)
-        self._lock = FileLock(self.storage.folder / LOCK)
+    def __init__(self, folder: str | os.PathLike[str] | Storage) -> None:
+        self.storage = folder if isinstance(folder, Storage) else Storage(folder)
         self.manifest: Manifest | None = None
+        self._held = contextlib.ExitStack()
+        self._snapshot: Snapshot | None = None
+        self._uncertain = False
 
     def __enter__(self) -> IndexWriter:
-        owner = self.storage.folder / f"{LOCK}-owner"
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            who = owner.read_text() if owner.exists() else "another process"
-            raise IndexLocked(f"{self.storage.folder}: locked by {who}") from None
-        except OSError as error:
-            raise CommitFailed(
-                f"{self.storage.folder}: cannot be written: {error.strerror}"
-            ) from error
-        try:
-            with contextlib.suppress(OSError):  # a full disk is for a commit to report
-                owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
-            with contextlib.suppress(IndexMissing):
+        with contextlib.ExitStack() as entering:
+            entering.enter_context(self.storage.locked())
+            try:
                 self.manifest = manifests.load(self.storage)
-            self._sweep()
-        except BaseException:
-            self._lock.release()
-            raise
+            except IndexMissing:
+                refuse_to_begin(self.storage)
+            sweep(self.storage)
+            self._held = entering.pop_all()
         return self
 
     def __exit__(
@@ -91,135 +67,212 @@ class IndexWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._lock.release()
-
-    def _sweep(self) -> None:
-        """Remove what an interrupted commit left behind: our files that no manifest names."""
-        if self.manifest is None:
-            _refuse_to_begin(self.storage)
-        known = {entry.name for entry in self.manifest.files()} if self.manifest else set()
-        with contextlib.suppress(IndexMissing, IndexDamaged):
-            previous = manifests.load(self.storage, manifests.PREVIOUS)
-            known.update(entry.name for entry in previous.files())
-        for name in self.storage.names():
-            if OWN_NAME.fullmatch(name) and name not in known:
-                self.storage.remove(name)
+        self._snapshot = None
+        self._held.close()
 
     def snapshot(self) -> Snapshot | None:
         """The current generation, None before the first commit."""
-        return None if self.manifest is None else Snapshot(self.storage, self.manifest)
+        if self.manifest is None:
+            return None
+        if self._snapshot is None or self._snapshot.manifest is not self.manifest:
+            self._snapshot = Snapshot(self.storage, self.manifest, earlier=self._snapshot)
+        return self._snapshot
 
     def create(self, features: FeatureOptions, vocabulary: Vocabulary) -> None:
         """Commit generation 1: the vocabulary and no image."""
         if self.manifest is not None:
             raise IndexMismatch(f"{self.storage.folder}: there is an index here already")
         attributes = {"kind": "kpsearch vocabulary", "format_version": 1}
-        content = pack(vocabulary_arrays(vocabulary), attributes)
-        whole = describe("", content).whole_hash
-        entry = self._write(f"vocabulary-{whole[:16]}.h5", content)
+        packing = pack(vocabulary_arrays(vocabulary), attributes)
+        for _ in packing:
+            """Goes through it for its hash, which names the file."""
+        name = f"vocabulary-{packing.entry('').whole_hash[:16]}.h5"
+        entry = write_file(self.storage, name, packing)
         self._publish(Manifest(1, __version__, features, entry))
 
     def commit(
         self,
         images: Sequence[tuple[ImageRecord, Keypoints]],
         rejects: Sequence[Reject] = (),
-        replaced_slots: Sequence[int] = (),
+        *,
+        removed: Collection[int] = (),
+        forgotten: Collection[str] = (),
     ) -> int:
-        """Add images and rejects, drop the images in ``replaced_slots``; returns the generation.
+        """Add images and rejects, drop images by id and rejects by path; returns the generation.
 
-        All of it is durable when this returns. Raises `CommitFailed` (nothing changed) or
-        `CommitUncertain`. Slots are those of `snapshot` before the call.
+        All of it is durable when this returns. An image takes the place of what the index held
+        under its path: the older image (which need not be among ``removed``) and its reject.
+        Segments that are due are merged afterwards, as generations of their own. Raises
+        `CommitFailed` (nothing changed) or `CommitUncertain`.
         """
-        before = self.snapshot()
-        if before is None or self.manifest is None:
-            raise IndexMissing(f"{self.storage.folder}: create the index first")
-        if not images and not rejects and not replaced_slots:
-            return before.generation
-        content = pack_segment(list(images), list(rejects), len(before.vocabulary))
-        name = f"segment-{before.generation + 1:06d}-{secrets.token_hex(4)}.h5"
-        entry = SegmentEntry(
-            file=self._write(name, content),
-            first_id=self.manifest.next_id,
-            images=len(images),
-            keypoints=sum(len(points) for _, points in images),
-            rejects=len(rejects),
-        )
-        deletes = self.manifest.deletes
-        if replaced_slots:
-            gone = with_deleted(before, replaced_slots)
-            name = f"deletes-{before.generation + 1:06d}-{secrets.token_hex(4)}.h5"
-            deletes = self._write(name, gone.pack())
-        self._publish(
-            manifests.following(
-                self.manifest,
-                segments=(*self.manifest.segments, entry),
-                deletes=deletes,
-                next_id=self.manifest.next_id + len(images),
+        with interrupts_deferred():
+            generation = self._commit(images, rejects, removed, forgotten)
+        self._tidy()
+        return generation
+
+    def _commit(
+        self,
+        images: Sequence[tuple[ImageRecord, Keypoints]],
+        rejects: Sequence[Reject],
+        removed: Collection[int],
+        forgotten: Collection[str],
+    ) -> int:
+        before = self._current()
+        if len({record.path for record, _ in images}) < len(images):
+            raise ValueError("a path can be committed only once at a time")
+        gone = {before.id_of(slot) for slot in _slots_of(before, images)} | set(removed)
+        deletes = _deleted(before, gone)
+        known = _rejects_after(before, images, rejects, forgotten)
+        manifest = before.manifest
+        if images:
+            packing = pack_segment(images, manifest.next_id, len(before.vocabulary))
+            entry = SegmentEntry(
+                file=self._write("segment", packing),
+                images=len(images),
+                keypoints=sum(len(points) for _, points in images),
             )
-        )
+            manifest = replace(
+                manifest,
+                segments=(*manifest.segments, entry),
+                next_id=manifest.next_id + len(images),
+            )
+        if len(deletes.ids):
+            manifest = self._with_deletes(manifest, before.deletes.and_also(deletes))
+        if known is not None:
+            manifest = self._with_rejects(manifest, known)
+        return self._publish_changed(manifest)
+
+    def _tidy(self) -> None:
+        """Merge what is due. A full disk only puts it off: what was committed stays."""
+        with contextlib.suppress(CommitFailed):
+            while self.merge():
+                """Goes on: what was merged may be one of several to merge in turn."""
+
+    def merge(self) -> bool:
+        """Merge the segments that are due; returns whether any were. Changes no answer."""
+        before = self._current()
+        dead = _dead_keypoints(before)
+        sizes = [segment.entry.keypoints for segment in before.segments]
+        live = [size - gone for size, gone in zip(sizes, dead, strict=True)]
+        run = due(live, dead)
+        if run is None:
+            return False
+        self._merge_runs([run])
+        return True
+
+    def compact(self) -> int:
+        """Merge all segments, as far as one may grow, and drop deleted images from the disk."""
+        before = self._current()
+        sizes = [segment.entry.keypoints for segment in before.segments]
+        runs = full_runs([a - b for a, b in zip(sizes, _dead_keypoints(before), strict=True)])
+        dead = [bool((~live).any()) for live in before.live_by_segment]
+        worth = [run for run in runs if run.stop - run.start > 1 or any(dead[run])]
+        if worth:
+            self._merge_runs(worth)
+        return self._current().generation
+
+    def _merge_runs(self, runs: Sequence[slice]) -> None:
+        """Commit a generation in which each of these runs of segments is one segment."""
+        before = self._current()
+        parts = [
+            Part(segment, live)
+            for segment, live in zip(before.segments, before.live_by_segment, strict=True)
+        ]
+        segments = list(before.manifest.segments)
+        dropped = before.deletes.none(len(before.vocabulary))
+        for run in reversed(runs):
+            for entry in segments[run]:
+                require_whole(self.storage, entry.file)
+            segments[run] = self._merged_segment(parts[run])
+            gone = np.concatenate([part.segment.ids[~part.live] for part in parts[run]])
+            read = [part.segment for part in parts[run]]
+            dropped = dropped.and_also(Deletes.of(gone, read, len(before.vocabulary)))
+        manifest = replace(before.manifest, segments=tuple(segments))
+        if len(dropped.ids):
+            manifest = self._with_deletes(manifest, before.deletes.without(dropped))
+        self._publish_changed(manifest)
+
+    def _merged_segment(self, parts: Sequence[Part]) -> list[SegmentEntry]:
+        images = sum(part.images for part in parts)
+        if images == 0:
+            return []
+        file = self._write("segment", merge(parts))
+        return [SegmentEntry(file, images, sum(part.keypoints for part in parts))]
+
+    def _with_deletes(self, manifest: Manifest, deletes: Deletes) -> Manifest:
+        file = None
+        if len(deletes.ids):
+            file = self._write("deletes", deletes.pack())
+        return replace(manifest, deletes=file)
+
+    def _with_rejects(self, manifest: Manifest, rejects: dict[str, Reject]) -> Manifest:
+        file = None
+        if rejects:
+            file = self._write("rejects", pack_rejects(rejects.values()))
+        return replace(manifest, rejects=file)
+
+    def _current(self) -> Snapshot:
+        snapshot = self.snapshot()
+        if snapshot is None:
+            raise IndexMissing(f"{self.storage.folder}: create the index first")
+        return snapshot
+
+    def _write(self, kind: str, packing: Packing) -> FileEntry:
+        assert self.manifest is not None
+        return write_file(self.storage, new_name(kind, self.manifest.generation + 1), packing)
+
+    def _publish_changed(self, manifest: Manifest) -> int:
+        """Publish a manifest with changes as the next generation; returns the generation."""
+        assert self.manifest is not None
+        if manifest != self.manifest:
+            self._publish(manifests.following(manifest))
         return self.manifest.generation
 
-    def _write(self, name: str, content: bytes) -> FileEntry:
-        """Write a new file durably; its name is in the folder when this returns."""
-        if self.storage.free_bytes() < len(content) + SPARE_BYTES:
-            raise CommitFailed(
-                f"{self.storage.folder}: disk full ({len(content)} bytes are needed); "
-                "nothing was committed"
+    def _publish(self, manifest: Manifest) -> None:
+        if self._uncertain:
+            raise CommitUncertain(
+                f"{self.storage.folder}: an earlier commit may not be on the disk; "
+                "run `kpsearch verify`"
             )
         try:
-            self.storage.write_new(name, content)
-            self.storage.sync_folder()
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                self.storage.remove(name)
-            raise CommitFailed(f"{self.storage.folder / name}: {error.strerror}") from error
-        return describe(name, content)
-
-    def _publish(self, manifest: Manifest) -> None:
-        manifests.publish(self.storage, manifest)
+            publish(self.storage, manifest, self.manifest)
+        except CommitUncertain:
+            self._uncertain = True
+            raise
         self.manifest = manifest
-        self._sweep()
+        sweep(self.storage)
 
 
-def with_deleted(snapshot: Snapshot, slots: Sequence[int]) -> Deletes:
-    """The snapshot's deletes and these slots besides."""
-    gone = np.zeros(snapshot.slots, np.bool_)
-    gone[list(slots)] = True
-    gone &= snapshot.live
-    ids = [snapshot.deletes.ids]
-    postings = snapshot.deletes.postings.astype(np.uint32)
-    for segment, start in zip(snapshot.segments, snapshot.slot_start, strict=False):
-        own = gone[start : start + len(segment)]
-        if own.any():
-            postings += _postings_of(segment, own)
-            ids.append((np.flatnonzero(own) + segment.first_id).astype(np.uint64))
-    return Deletes(np.sort(np.concatenate(ids)), postings)
+def _slots_of(snapshot: Snapshot, images: Sequence[tuple[ImageRecord, Keypoints]]) -> list[int]:
+    """The slots of the images that these take the place of."""
+    found = (snapshot.find(record.path) for record, _ in images)
+    return [slot for slot in found if slot is not None]
 
 
-def _postings_of(segment: Segment, images: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint32]:
-    """(k,) postings of each word that belong to the images marked True."""
-    start = segment.keypoint_start.astype(np.int64)
-    theirs = np.repeat(images, start[1:] - start[:-1])
-    before = np.concatenate([[0], np.cumsum(theirs[segment.keypoint])])
-    counts = before[segment.start[1:]] - before[segment.start[:-1]]
-    return np.asarray(counts, dtype=np.uint32)
+def _deleted(snapshot: Snapshot, ids: Collection[int]) -> Deletes:
+    """The live images among these."""
+    words = len(snapshot.vocabulary)
+    if not ids:
+        return Deletes.none(words)
+    wanted = np.setdiff1d(np.array(sorted(ids), np.uint64), snapshot.deletes.ids)
+    return Deletes.of(wanted, snapshot.segments, words)
 
 
-def _refuse_to_begin(storage: Storage) -> None:
-    """An index is begun in an empty folder: never among other files, never over a damaged one."""
-    names = [name for name in storage.names() if not name.startswith(".")]
-    if any(name.startswith("segment-") and OWN_NAME.fullmatch(name) for name in names):
-        raise IndexDamaged(f"{storage.folder / manifests.NAME}: missing, its segments are there")
-    foreign = [name for name in names if not OWN_NAME.fullmatch(name)]
-    if foreign:
-        raise UsageError(
-            f"{storage.folder}: holds other files ({foreign[0]}) and no index; "
-            "give a new or an empty folder"
-        )
+def _rejects_after(
+    snapshot: Snapshot,
+    images: Sequence[tuple[ImageRecord, Keypoints]],
+    rejects: Sequence[Reject],
+    forgotten: Collection[str],
+) -> dict[str, Reject] | None:
+    """The rejects that hold after a commit; None if they are the same as before."""
+    settled = {record.path for record, _ in images} | set(forgotten)
+    kept = {path: reject for path, reject in snapshot.rejects.items() if path not in settled}
+    kept.update((reject.path, reject) for reject in rejects)
+    return None if kept == snapshot.rejects else kept
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{folder}: no index can be made here: {error.strerror}") from error
+def _dead_keypoints(snapshot: Snapshot) -> list[int]:
+    """Keypoints of deleted images in each segment."""
+    counts = np.where(snapshot.live, 0, snapshot.keypoint_counts)
+    bounds = snapshot.slot_start[1:-1]
+    return [int(part.sum()) for part in np.split(counts, bounds)] if snapshot.segments else []

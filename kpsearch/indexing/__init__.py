@@ -1,6 +1,14 @@
-"""Pictures into an index."""
+"""Pictures into an index, and out of it."""
 
 from kpsearch.indexing.build import build_index
+from kpsearch.indexing.removal import Removal, remove_images
 from kpsearch.indexing.report import IndexReport, Progress, reject_line
 
-__all__ = ["IndexReport", "Progress", "build_index", "reject_line"]
+__all__ = [
+    "IndexReport",
+    "Progress",
+    "Removal",
+    "build_index",
+    "reject_line",
+    "remove_images",
+]

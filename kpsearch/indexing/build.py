@@ -27,6 +27,8 @@ def build_index(
     categories: dict[str, str] | None = None,
     n_jobs: int = 1,
     follow_links: bool = False,
+    prune: bool = False,
+    retry_rejects: bool = False,
     progress: Progress | None = None,
     on_reject: Callable[[Reject], None] | None = None,
 ) -> IndexReport:
@@ -36,6 +38,8 @@ def build_index(
     skipped by size and mtime, then by content. Paths are kept absolute. ``vocabulary`` is how to
     train one, or a file or an index to take it from; an existing index keeps its own, and its
     ``features``. ``categories`` gives the category of a path, as returned by ``os.path.abspath``.
+    ``prune`` drops indexed pictures under ``paths`` whose files are gone. A picture rejected
+    before is read again when its file has changed, or with ``retry_rejects``.
 
     Each batch is durable once committed; an interrupted run goes on from there. A bad picture
     is a record in the report and in the index, never an exception. Raises `WrongFolder`,
@@ -44,7 +48,14 @@ def build_index(
     job = Job(n_jobs, progress or (lambda *_: None), on_reject or (lambda _: None))
     with IndexWriter(index) as writer, job.timed("all"):
         with job.timed("listing"):
-            todo = job.list_tasks(paths, writer.snapshot(), categories or {}, follow_links)
+            todo = job.list_tasks(
+                paths,
+                writer.snapshot(),
+                categories or {},
+                follow_links=follow_links,
+                prune=prune,
+                retry_rejects=retry_rejects,
+            )
         options = _settle_features(writer, features)
         if writer.manifest is None:
             todo = job.make_vocabulary(writer, todo, options, vocabulary)

@@ -23,6 +23,7 @@ from kpsearch.indexing.pictures import (
     Task,
     vocabulary_at,
 )
+from kpsearch.indexing.pruning import Vanished, vanished
 from kpsearch.indexing.report import IndexReport, Progress
 from kpsearch.options import FeatureOptions, VocabularyOptions
 from kpsearch.parallel import map_in_order
@@ -34,17 +35,12 @@ if TYPE_CHECKING:
 
 BATCH_IMAGES = 2048
 """Pictures a commit: what a killed job has to do again."""
-PASSING_CODES = frozenset(
-    {"unreadable", "out_of_memory", "changed_while_reading", "timeout", "decoder_crashed"}
-)
-"""Rejects that need not be the file's fault: tried again by the next run."""
+PASSING_CODES = frozenset({"unreadable", "changed_while_reading"})
+"""Rejects that size and time of a file say nothing about: tried again by the next run."""
 SAMPLE_KEYPOINTS = 2_000_000
 """Most that the pictures sampled for a vocabulary may have together: 300 MB in memory."""
 SUSPICIOUS_AFTER = 1000
 """When more than half of so many first pictures are rejected, the job stops."""
-
-REJECTED = Task("")
-"""Stands for a file that was rejected before and has not changed: nothing is to be done."""
 
 
 @dataclass(slots=True)
@@ -55,8 +51,10 @@ class Job:
     progress: Progress
     on_reject: Callable[[Reject], None]
     report: IndexReport = field(default_factory=IndexReport)
-    known_rejects: dict[str, Reject] = field(default_factory=dict)
-    """The last reject of each path that the index has on record, an image of it or not."""
+    settled: set[str] = field(default_factory=set)
+    """Paths with a reject on record that no longer holds: the file is as the index has it."""
+    gone: Vanished | None = None
+    """What is to be pruned."""
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -73,19 +71,52 @@ class Job:
         paths: Iterable[str | os.PathLike[str]],
         snapshot: Snapshot | None,
         categories: dict[str, str],
+        *,
         follow_links: bool,
+        prune: bool,
+        retry_rejects: bool,
     ) -> list[Task]:
         """The pictures that are new or may have changed, each once."""
-        segments = snapshot.segments if snapshot else ()
-        self.known_rejects = {r.path: r for segment in segments for r in segment.rejects()}
-        found = find_images(paths, follow_links=follow_links)
+        paths = list(paths)
+        found = dict.fromkeys(map(os.path.abspath, find_images(paths, follow_links=follow_links)))
+        if prune and snapshot is not None:
+            self.gone = vanished(snapshot, paths, found)
         tasks = [
-            _task_of(path, snapshot, self.known_rejects, categories.get(path, ""))
-            for path in dict.fromkeys(os.path.abspath(name) for name in found)
+            Task(path, categories.get(path, ""))
+            if snapshot is None
+            else self._task_of(path, snapshot, categories.get(path, ""), retry_rejects)
+            for path in found
         ]
-        self.report.still_rejected = sum(task is REJECTED for task in tasks)
-        self.report.unchanged += tasks.count(None)
-        return [task for task in tasks if task is not None and task is not REJECTED]
+        return [task for task in tasks if task is not None]
+
+    def _task_of(
+        self, path: str, snapshot: Snapshot, category: str, retry_rejects: bool
+    ) -> Task | None:
+        """The work a file needs; None where the index has it as it is, or has rejected it so."""
+        try:
+            facts = stat_facts(path)
+        except ImageRejected:
+            return Task(path, category)
+        old = snapshot.rejects.get(path)
+        if old is not None and (old.size_bytes, old.mtime_ns) == facts:
+            if retry_rejects or old.code in PASSING_CODES:
+                return Task(path, category)
+            self.report.still_rejected += 1
+            return None
+        slot = snapshot.find(path)
+        if slot is None:
+            return Task(path, category)
+        record = snapshot.record(slot)
+        if (record.size_bytes, record.mtime_ns) != facts:
+            return Task(path, category or record.category, known_hash=record.content_hash)
+        self._settle(path, snapshot)
+        return None
+
+    def _settle(self, path: str, snapshot: Snapshot) -> None:
+        """Count a picture as unchanged; if it was rejected in between, that is past."""
+        self.report.unchanged += 1
+        if path in snapshot.rejects:
+            self.settled.add(path)
 
     def make_vocabulary(
         self,
@@ -167,77 +198,59 @@ class Job:
         results = map_in_order(work, iter(tasks), n_jobs=self.n_jobs)
         self.report.words = len(vocabulary_at(vocabulary_path))
         snapshot = writer.snapshot()
+        assert snapshot is not None
         done = 0
         while batch := tasks[done : done + BATCH_IMAGES]:
             images: list[tuple[ImageRecord, Keypoints]] = []
             rejects: list[Reject] = []
-            replaced: list[int] = []
             try:
                 with self.timed("extraction"):
                     for _ in batch:
-                        self._sort_result(next(results), snapshot, images, rejects, replaced)
+                        self._sort_result(next(results), snapshot, images, rejects)
                         done += 1
                         self._stop_if_wrong_folder(done, len(self.report.rejects))
                         self.progress("indexing", done, len(tasks))
             finally:
                 # An interrupt keeps what is done: the batch is committed short.
                 with self.timed("commit"):
-                    writer.commit(images, rejects, replaced)
+                    writer.commit(images, rejects)
+        with self.timed("commit"):
+            self._tidy(writer)
+
+    def _tidy(self, writer: IndexWriter) -> None:
+        """Forget what is gone, and rejects that no longer hold."""
+        gone = self.gone.still() if self.gone is not None else Vanished({}, ())
+        writer.commit([], removed=gone.ids, forgotten=self.settled.union(gone.rejects))
+        self.report.pruned = len(gone.ids)
 
     def _sort_result(
         self,
         result: tuple[ImageRecord, Keypoints] | Reject | SameContent,
-        snapshot: Snapshot | None,
+        snapshot: Snapshot,
         images: list[tuple[ImageRecord, Keypoints]],
         rejects: list[Reject],
-        replaced: list[int],
     ) -> None:
         if isinstance(result, SameContent):
-            self.report.unchanged += 1
+            self._settle(result.path, snapshot)
             return
-        path = result.path if isinstance(result, Reject) else result[0].path
-        old = snapshot.find(path) if snapshot else None
         if isinstance(result, Reject):
-            if self.known_rejects.get(path) != result:
-                rejects.append(result)
+            rejects.append(result)
             self.report.rejects.append(result)
             self.on_reject(result)
             return
         images.append(result)
-        if old is not None:
-            replaced.append(old)
-        self.report.replaced += old is not None
-        self.report.added += old is None
-        self.report.keypoints += len(result[1])
-        self.report.without_features += len(result[1]) == 0
-        if result[0].warning:
-            self.report.warnings.append((path, result[0].warning))
+        record, points = result
+        replaces = snapshot.find(record.path) is not None
+        self.report.replaced += replaces
+        self.report.added += not replaces
+        self.report.keypoints += len(points)
+        self.report.without_features += len(points) == 0
+        if record.warning:
+            self.report.warnings.append((record.path, record.warning))
 
     def _stop_if_wrong_folder(self, done: int, rejected: int) -> None:
         if done == SUSPICIOUS_AFTER and rejected > done // 2:
             raise WrongFolder(f"{rejected} of the first {done} files were rejected: wrong folder?")
-
-
-def _task_of(
-    path: str, snapshot: Snapshot | None, rejected: dict[str, Reject], category: str
-) -> Task | None:
-    """The work a file needs; None where the index holds it as it is."""
-    if snapshot is None:
-        return Task(path, category)
-    try:
-        facts = stat_facts(path)
-    except ImageRejected:
-        return Task(path, category)
-    old = rejected.get(path)
-    if old is not None and (old.size_bytes, old.mtime_ns) == facts:
-        return Task(path, category) if old.code in PASSING_CODES else REJECTED
-    slot = snapshot.find(path)
-    if slot is None:
-        return Task(path, category)
-    record = snapshot.record(slot)
-    if (record.size_bytes, record.mtime_ns) == facts:
-        return None
-    return Task(path, category or record.category, known_hash=record.content_hash)
 
 
 def open_vocabulary(path: str | os.PathLike[str]) -> Vocabulary:

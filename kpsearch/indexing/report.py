@@ -20,6 +20,8 @@ class IndexReport:
     added: int = 0
     replaced: int = 0
     unchanged: int = 0
+    pruned: int = 0
+    """Dropped, because their files are gone."""
     still_rejected: int = 0
     """Rejected by an earlier run, for a reason that lies in the file, and not changed since."""
     keypoints: int = 0

@@ -41,12 +41,14 @@ def sum_by_image(
     return np.bincount(images, weights=weights, minlength=slots).astype(np.float64)
 
 
-def best(scores: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.intp]:
-    """Slots of the ``count`` highest scores above 0, highest first, ties by slot."""
+def best(
+    scores: npt.NDArray[np.float64], count: int, tie: npt.NDArray[np.uint64]
+) -> npt.NDArray[np.intp]:
+    """Slots of the ``count`` highest scores above 0, highest first, ties by rising ``tie``."""
     positive = np.flatnonzero(scores > 0)
     if len(positive) > count > 0:
         values = scores[positive]
         floor = np.partition(values, len(values) - count)[len(values) - count]
         positive = positive[values >= floor]
-    order = np.argsort(-scores[positive], kind="stable")
+    order = np.lexsort((tie[positive], -scores[positive]))
     return positive[order][:count]

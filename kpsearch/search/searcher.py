@@ -150,7 +150,7 @@ class Searcher:
     ) -> list[Candidate]:
         """The images to look at more closely or to report, by score."""
         shortlist = options.verification.shortlist if options.verification else 0
-        chosen = best(scores, max(options.limit, shortlist))
+        chosen = best(scores, max(options.limit, shortlist), self.snapshot.path_hash)
         return [Candidate(int(slot), float(scores[slot])) for slot in chosen]
 
     def _verify(

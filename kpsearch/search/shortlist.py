@@ -109,7 +109,7 @@ def verify_shortlist(
     prior: float,
     options: VerificationOptions,
 ) -> list[Candidate]:
-    """The shortlist re-scored by geometry, best first, ties by slot.
+    """The shortlist re-scored by geometry, best first, ties by the hash of the path.
 
     A candidate scores the weights of its one-to-one pairs, and what geometry adds to them.
     """
@@ -130,7 +130,8 @@ def verify_shortlist(
         )
         for row, (slot, outcome) in enumerate(zip(shortlist.slots, outcomes, strict=True))
     ]
-    return sorted(candidates, key=lambda candidate: (-candidate.score, candidate.slot))
+    tie = snapshot.path_hash
+    return sorted(candidates, key=lambda candidate: (-candidate.score, int(tie[candidate.slot])))
 
 
 def _matched_points(pairs: Correspondences, outcome: Verification) -> npt.NDArray[np.float32]:

@@ -24,19 +24,21 @@ from kpsearch.index import (
     pack_segment,
     quantise_keypoints,
 )
-from kpsearch.index.container import describe, pack
+from kpsearch.index.container import MappedFile
 from kpsearch.index.manifest import Manifest, SegmentEntry, parse
+from kpsearch.index.packing import pack
+from kpsearch.index.rejects import pack_rejects, read_rejects
 from kpsearch.options import FeatureOptions, SearchOptions
 from kpsearch.search import Searcher, StageLog
 from kpsearch.types import ImageSize, Reject
 from tests.indexes import (
     WORDS,
-    mapped,
     open_segment,
     random_images,
     random_keypoints,
     record,
     write_index,
+    written,
 )
 
 few = settings(deadline=None, max_examples=12)
@@ -52,9 +54,9 @@ names = st.sampled_from(["a", "b", "group/c", "group/d", "é"])
 @some
 @given(st.dictionaries(names, any_array))
 def test_arrays_come_back_as_they_were_packed(arrays):
-    content = pack(arrays, {"kind": "test", "format_version": 1})
-    assert content == pack(arrays, {"kind": "test", "format_version": 1})
-    file = mapped(content)
+    content, entry = written(pack(arrays, {"kind": "test", "format_version": 1}))
+    assert (content, entry) == written(pack(arrays, {"kind": "test", "format_version": 1}))
+    file = MappedFile(entry, content)
     assert set(file.entry.arrays) == set(arrays)
     for name, array in arrays.items():
         found = file.array(name)
@@ -122,10 +124,11 @@ byte_paths = st.binary(min_size=1, max_size=40).map(lambda name: b"/" + name.rep
 def test_records_and_rejects_come_back_whatever_the_names(paths, text):
     path_names = [path.decode("utf-8", "surrogateescape") for path in paths]
     images = [(record(name), random_keypoints(np.random.default_rng(0), 1)) for name in path_names]
-    rejects = [Reject(name, "corrupt_data", text, 12, -5) for name in path_names]
-    segment = open_segment(images, rejects)
+    segment = open_segment(images)
     assert [segment.record(i) for i in range(len(segment))] == [image for image, _ in images]
-    assert segment.rejects() == rejects
+    rejects = {name: Reject(name, "corrupt_data", text, 12, -5) for name in path_names}
+    content, entry = written(pack_rejects(rejects.values()))
+    assert read_rejects(MappedFile(entry, content)) == rejects
 
 
 any_json = st.recursive(
@@ -142,9 +145,9 @@ def test_what_is_no_manifest_is_called_damaged(content):
 
 
 def _manifest() -> Manifest:
-    content = pack_segment(random_images([3, 0, 5]), [], WORDS)
-    entry = describe("segment-1.h5", content)
-    return Manifest(2, "0.1", FeatureOptions(), entry, (SegmentEntry(entry, 0, 3, 8, 0),), entry, 3)
+    _, entry = written(pack_segment(random_images([3, 0, 5]), 0, WORDS), "segment-1.h5")
+    segments = (SegmentEntry(entry, 3, 8),)
+    return Manifest(2, "0.1", FeatureOptions(), entry, segments, entry, entry, 3)
 
 
 MANIFEST = _manifest()
@@ -161,7 +164,7 @@ def _places(value: object, path: tuple = ()) -> list[tuple]:
 def _with_its_hash(value: dict) -> bytes:
     rest = {key: item for key, item in value.items() if key != "hash"}
     digest = xxhash.xxh3_128_hexdigest(json.dumps(rest, indent=1, sort_keys=True).encode())
-    return json.dumps({**rest, "hash": digest}).encode()
+    return json.dumps({**rest, "hash": digest}, indent=1, sort_keys=True).encode()
 
 
 @settings(deadline=None, max_examples=150)
@@ -203,8 +206,8 @@ def test_word_statistics_forget_the_deleted(counts, data):
         write_index(one, [images[:half], images[half:]])
         with IndexWriter(one) as writer:
             for slot in sorted(gone):
-                writer.commit([], replaced_slots=[slot])
-            writer.commit([], replaced_slots=sorted(gone))
+                writer.commit([], removed=[slot])
+            writer.commit([], removed=sorted(gone))
         found = Snapshot.open(one)
         expected = write_index(other, [[x for i, x in enumerate(images) if i not in gone]])
         assert found.collection_frequency.tolist() == expected.collection_frequency.tolist()
@@ -266,7 +269,6 @@ def test_a_ranking_forgets_images_that_were_replaced_and_put_back(pictures, data
         write_index(plain, [images], vocabulary=vocabulary)
         write_index(changed, [images], vocabulary=vocabulary)
         with IndexWriter(changed) as writer:
-            writer.commit([(image, stranger)], replaced_slots=[slot])
-            back = writer.snapshot().find(image.path)
-            writer.commit([(image, points)], replaced_slots=[back])
-        assert sorted(_ranking(changed, photo)) == sorted(_ranking(plain, photo))
+            writer.commit([(image, stranger)])
+            writer.commit([(image, points)])
+        assert _ranking(changed, photo) == _ranking(plain, photo)

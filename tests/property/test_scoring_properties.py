@@ -118,7 +118,10 @@ def test_a_score_is_the_sum_of_the_weights_of_an_image(rows, slots):
 @given(
     st.lists(st.one_of(st.sampled_from([0.0, 1.0, 2.0]), st.floats(0, 100)), max_size=40),
     st.integers(1, 45),
+    st.integers(0, 2**32),
 )
-def test_the_best_equal_the_start_of_a_full_stable_sort(scores, count):
-    ranked = sorted((i for i, s in enumerate(scores) if s > 0), key=lambda i: (-scores[i], i))
-    assert best(np.array(scores, np.float64), count).tolist() == ranked[:count]
+def test_the_best_equal_the_start_of_a_full_sort(scores, count, seed):
+    tie = np.random.default_rng(seed).permutation(len(scores)).astype(np.uint64)
+    positive = [i for i, score in enumerate(scores) if score > 0]
+    ranked = sorted(positive, key=lambda i: (-scores[i], tie[i]))
+    assert best(np.array(scores, np.float64), count, tie).tolist() == ranked[:count]

@@ -8,8 +8,9 @@ import xxhash
 
 from kpsearch.errors import IndexDamaged
 from kpsearch.index import Storage
-from kpsearch.index.container import MappedFile, describe, pack
-from tests.indexes import mapped
+from kpsearch.index.container import MappedFile
+from kpsearch.index.packing import Stream, pack
+from tests.indexes import written
 
 RNG = np.random.default_rng(0)
 ARRAYS = {
@@ -17,8 +18,7 @@ ARRAYS = {
     "bulk": RNG.integers(0, 256, 70_000, dtype=np.uint8),
     "nested/small": np.arange(9, dtype=np.float32).reshape(3, 3),
 }
-CONTENT = pack(ARRAYS, {"kind": "test", "format_version": 1})
-ENTRY = describe("file.h5", CONTENT)
+CONTENT, ENTRY = written(pack(ARRAYS, {"kind": "test", "format_version": 1}))
 BULK = ENTRY.arrays["bulk"]
 
 
@@ -36,13 +36,13 @@ def test_a_changed_byte_outside_the_bulk_is_seen_at_opening():
     assert len(outside) > 100
     for position in outside:
         with pytest.raises(IndexDamaged, match=r"file\.h5"):
-            mapped(_changed(position), ENTRY)
+            MappedFile(ENTRY, _changed(position))
 
 
 @pytest.mark.parametrize("place", [0, 35_000, 69_999])
 def test_a_changed_byte_of_the_bulk_is_left_to_the_whole_hash(place):
     content = _changed(BULK.offset + place)
-    assert mapped(content, ENTRY).array("bulk")[place] != ARRAYS["bulk"][place]
+    assert MappedFile(ENTRY, content).array("bulk")[place] != ARRAYS["bulk"][place]
     assert xxhash.xxh3_128_hexdigest(CONTENT) == ENTRY.whole_hash
     assert xxhash.xxh3_128_hexdigest(content) != ENTRY.whole_hash
 
@@ -50,17 +50,17 @@ def test_a_changed_byte_of_the_bulk_is_left_to_the_whole_hash(place):
 def test_a_file_of_another_length_is_damaged():
     for content in (CONTENT[:-1], CONTENT + b"\0", CONTENT[:10]):
         with pytest.raises(IndexDamaged, match=r"file\.h5: \d+ bytes long"):
-            mapped(content, ENTRY)
+            MappedFile(ENTRY, content)
 
 
 def test_an_array_that_is_not_there_is_damage():
     with pytest.raises(IndexDamaged, match="holds no array 'other'"):
-        mapped(CONTENT).array("other")
+        MappedFile(ENTRY, CONTENT).array("other")
 
 
 def test_mapped_arrays_cannot_be_written_to(tmp_path):
     storage = Storage(tmp_path)
-    storage.write_new("file.h5", CONTENT)
+    storage.write_new("file.h5", [CONTENT])
     array = MappedFile(ENTRY, storage.map("file.h5")).array("bulk")
     with pytest.raises(ValueError, match="read-only"):
         array[0] = 1
@@ -68,7 +68,7 @@ def test_mapped_arrays_cannot_be_written_to(tmp_path):
 
 def test_any_range_of_rows_may_be_announced(tmp_path):
     storage = Storage(tmp_path)
-    storage.write_new("file.h5", CONTENT)
+    storage.write_new("file.h5", [CONTENT])
     file = MappedFile(ENTRY, storage.map("file.h5"))
     starts = np.array([60_000, 0, 0, 69_000, 20_000], np.uint32)
     stops = np.array([70_000, 1, 30_000, 69_001, 20_001], np.uint32)
@@ -85,3 +85,22 @@ def test_other_tools_can_open_the_file(tmp_path):
         assert file.attrs["kind"] == "test"
         for name, array in ARRAYS.items():
             assert np.array_equal(file[name][()], array)
+
+
+def test_a_streamed_array_is_as_one_written_at_once():
+    arrays = dict(ARRAYS)
+    chunks = np.array_split(ARRAYS["bulk"], [1, 1, 30_000])
+    arrays["bulk"] = Stream(np.dtype(np.uint8), (70_000,), chunks)
+    assert written(pack(arrays, {"kind": "test", "format_version": 1})) == (CONTENT, ENTRY)
+
+
+def test_memory_does_not_grow_with_a_file_that_is_only_laid_out():
+    gigabytes = Stream(np.dtype(np.uint64), (1 << 37,), [])
+    packing = pack({"huge": gigabytes, "small": np.arange(3)}, {})
+    assert packing.size_bytes > 1 << 40
+
+
+def test_what_a_file_is_like_is_known_once_it_is_written():
+    packing = pack(ARRAYS, {})
+    with pytest.raises(RuntimeError, match="not been written"):
+        packing.entry("file.h5")

@@ -9,21 +9,23 @@ import pytest
 
 from kpsearch.errors import IndexDamaged
 from kpsearch.index import Segment, pack_segment, quantise_keypoints
-from kpsearch.index.container import describe
+from kpsearch.index.container import MappedFile
 from kpsearch.index.manifest import SegmentEntry
 from kpsearch.types import ImageSize
-from tests.indexes import WORDS, mapped, open_segment, random_images, record
+from tests.indexes import WORDS, open_segment, random_images, record, written
 
 
 def test_equal_images_make_equal_bytes():
-    one, other = (pack_segment(random_images([5, 0, 9], seed=4), [], WORDS) for _ in range(2))
+    one, other = (
+        written(pack_segment(random_images([5, 0, 9], seed=4), 0, WORDS)) for _ in range(2)
+    )
     assert one == other
 
 
 def test_a_segment_may_be_empty():
     segment = open_segment([])
     assert len(segment) == 0
-    assert segment.rejects() == []
+    assert segment.ids.tolist() == []
     assert segment.image_of(np.empty(0, np.uint32)).shape == (0,)
 
 
@@ -50,18 +52,18 @@ def test_a_posting_beyond_the_keypoints_is_damage():
 
 @pytest.mark.parametrize("field", ["images", "keypoints"])
 def test_a_manifest_that_counts_otherwise_is_damage(field):
-    content = pack_segment(random_images([3, 4]), [], WORDS)
-    entry = SegmentEntry(describe("segment.h5", content), 0, 2, 7, 0)
+    content, file = written(pack_segment(random_images([3, 4]), 0, WORDS), "segment.h5")
+    entry = SegmentEntry(file, 2, 7)
     wrong = dataclasses.replace(entry, **{field: getattr(entry, field) + 1})
     with pytest.raises(IndexDamaged, match=r"segment\.h5"):
-        Segment(wrong, mapped(content, entry.file), WORDS)
+        Segment(wrong, MappedFile(file, content), WORDS)
 
 
 def test_a_segment_of_another_vocabulary_is_damage():
-    content = pack_segment(random_images([3, 4]), [], WORDS)
-    entry = SegmentEntry(describe("segment.h5", content), 0, 2, 7, 0)
+    content, file = written(pack_segment(random_images([3, 4]), 0, WORDS), "segment.h5")
+    entry = SegmentEntry(file, 2, 7)
     with pytest.raises(IndexDamaged, match=r"segment\.h5"):
-        Segment(entry, mapped(content, entry.file), WORDS + 1)
+        Segment(entry, MappedFile(file, content), WORDS + 1)
 
 
 @pytest.mark.parametrize(
@@ -69,12 +71,13 @@ def test_a_segment_of_another_vocabulary_is_damage():
     [("postings/start", 40, 20_000), ("images/keypoint_start", 20_000, 8)],
 )
 def test_starts_too_many_for_the_structure_hash_are_checked_all_the_same(name, images, words):
-    content = pack_segment(random_images([1] * images, words=words), [], words)
-    entry = SegmentEntry(describe("segment.h5", content), 0, images, images, 0)
+    packing = pack_segment(random_images([1] * images, words=words), 0, words)
+    content, file = written(packing, "segment.h5")
+    entry = SegmentEntry(file, images, images)
     place = entry.file.arrays[name]
-    Segment(entry, mapped(content, entry.file), words)
+    Segment(entry, MappedFile(file, content), words)
     for element in (0, 9_999, -1):
         changed = bytearray(content)
         np.frombuffer(changed, np.uint32, place.shape[0], place.offset)[element] ^= 1 << 30
         with pytest.raises(IndexDamaged, match=r"segment\.h5"):
-            Segment(entry, mapped(bytes(changed), entry.file), words)
+            Segment(entry, MappedFile(file, bytes(changed)), words)

@@ -26,7 +26,7 @@ def test_a_commit_counts_generations_and_keeps_ids(tmp_path):
     assert snapshot.generation == 3
     assert [snapshot.id_of(slot) for slot in range(snapshot.slots)] == [0, 1, 2, 3]
     with IndexWriter(tmp_path) as writer:
-        assert writer.commit(IMAGES[:1], replaced_slots=[0]) == 4
+        assert writer.commit(IMAGES[:1]) == 4
     after = Snapshot.open(tmp_path)
     assert after.id_of(after.find(IMAGES[0][0].path)) == 4
     assert [r.path for r in after.records()] == [IMAGES[i][0].path for i in (1, 2, 3, 0)]
@@ -50,7 +50,7 @@ def test_a_snapshot_outlives_the_files_it_was_opened_from(tmp_path):
     old = write_index(tmp_path, [IMAGES[:2]])
     with IndexWriter(tmp_path) as writer:
         for image in IMAGES[2:]:
-            writer.commit([image], replaced_slots=[0])
+            writer.commit([image], removed=[0])
     assert [r.path for r in old.records()] == [image.path for image, _ in IMAGES[:2]]
     assert old.images == 2
 
@@ -58,6 +58,7 @@ def test_a_snapshot_outlives_the_files_it_was_opened_from(tmp_path):
 OURS = (
     "segment-000009-00dead00.h5",
     "deletes-000002-00beef00.h5",
+    "rejects-000003-00beef00.h5",
     "vocabulary-0123456789abcdef.h5",
     "manifest.json.0123abcd",
     "manifest.prev.json.0123abcd",
@@ -107,10 +108,10 @@ def test_images_are_found_by_the_bytes_of_their_path(tmp_path):
 def test_a_reject_is_forgotten_once_its_picture_is_in(tmp_path):
     bad, other = (Reject(path, "corrupt_data", "cut", 9, 8) for path in ("/pictures/0.jpg", "/x"))
     write_index(tmp_path, [[]], rejects=[bad, other])
-    assert Snapshot.open(tmp_path).rejects() == [bad, other]
+    assert list(Snapshot.open(tmp_path).rejects.values()) == [bad, other]
     with IndexWriter(tmp_path) as writer:
         writer.commit(IMAGES[:1])
-    assert Snapshot.open(tmp_path).rejects() == [other]
+    assert list(Snapshot.open(tmp_path).rejects.values()) == [other]
 
 
 def test_an_index_is_created_once(tmp_path):
@@ -128,8 +129,9 @@ def test_nothing_is_committed_to_no_index(tmp_path):
 
 def test_an_index_cannot_be_made_where_a_file_is(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(UsageError, match="no index can be made here"):
-        IndexWriter(tmp_path / "file")
+    writer = IndexWriter(tmp_path / "file")
+    with pytest.raises(UsageError, match="no index can be made here"), writer:
+        pass
     with pytest.raises(IndexMissing):
         Snapshot.open(tmp_path / "file")
 
@@ -161,7 +163,7 @@ def healthy(tmp_path_factory):
     folder = tmp_path_factory.mktemp("healthy")
     write_index(folder, [IMAGES])
     with IndexWriter(folder) as writer:
-        writer.commit(IMAGES[:1], replaced_slots=[0])
+        writer.commit(IMAGES[:1])
     return folder
 
 
@@ -206,7 +208,7 @@ def test_a_harmed_manifest_is_damage_to_readers_and_writers(healthy, tmp_path, h
 def test_a_manifest_of_a_later_format_says_so(healthy, tmp_path):
     folder = shutil.copytree(healthy, tmp_path / "index")
     content = (folder / manifests.NAME).read_text()
-    later = content.replace('"format_version": 2', '"format_version": 3')
+    later = content.replace('"format_version": 3', '"format_version": 4')
     (folder / manifests.NAME).write_text(later)
-    with pytest.raises(IndexDamaged, match="format version 3, this kpsearch reads 2"):
+    with pytest.raises(IndexDamaged, match="format version 4, this kpsearch reads 3"):
         Snapshot.open(folder)

@@ -158,11 +158,12 @@ def test_a_slot_without_matches_scores_nothing():
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 9])
-def test_the_best_are_the_highest_with_ties_by_slot_and_never_a_score_of_nothing(count):
+def test_the_best_are_the_highest_with_ties_as_told_and_never_a_score_of_nothing(count):
     scores = np.array([0.0, 2.0, 3.0, 2.0, 0.0, 2.0])
-    assert best(scores, count).tolist() == [2, 1, 3, 5][:count]
+    tie = np.array([9, 30, 9, 2**63, 9, 7], np.uint64)
+    assert best(scores, count, tie).tolist() == [2, 5, 1, 3][:count]
 
 
 def test_nothing_is_best_of_nothing():
-    assert best(np.empty(0), 5).tolist() == []
-    assert best(np.zeros(3), 5).tolist() == []
+    assert best(np.empty(0), 5, np.empty(0, np.uint64)).tolist() == []
+    assert best(np.zeros(3), 5, np.zeros(3, np.uint64)).tolist() == []

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from kpsearch.errors import IndexDamaged, IndexMismatch, KpsearchError
-from kpsearch.index.container import pack
+from kpsearch.index.packing import pack
 from kpsearch.indexing import build_index
 from kpsearch.vocabulary import (
     Metric,
@@ -36,7 +36,7 @@ def vocabulary() -> Vocabulary:
 
 
 def write(path: Path, vocabulary: Vocabulary, **changed: np.ndarray) -> Path:
-    path.write_bytes(pack({**vocabulary_arrays(vocabulary), **changed}, ATTRIBUTES))
+    path.write_bytes(b"".join(pack({**vocabulary_arrays(vocabulary), **changed}, ATTRIBUTES)))
     return path
 
 
@@ -168,7 +168,7 @@ def test_arrays_that_do_not_fit_are_damage_to_an_index(changed):
 
 
 def rewritten(change: Callable[[h5py.File], None]) -> bytes:
-    buffer = io.BytesIO(pack(vocabulary_arrays(TINY), ATTRIBUTES))
+    buffer = io.BytesIO(b"".join(pack(vocabulary_arrays(TINY), ATTRIBUTES)))
     with h5py.File(buffer, "r+") as file:
         change(file)
     return buffer.getvalue()

@@ -1,0 +1,40 @@
+"""``kpsearch remove``: take images out of an index."""
+
+from __future__ import annotations
+
+import click
+
+from kpsearch.cli.options import index_option, json_flag
+
+
+@click.command()
+@click.argument("targets", nargs=-1, required=True, metavar="PATH_OR_ID...")
+@index_option
+@json_flag
+def remove(targets: tuple[str, ...], index: str, as_json: bool) -> None:
+    """Take images out of an index: by id, by path, or all under a folder.
+
+    A number is an id (./12 is a path). The files need not exist any more, and are never touched.
+    If one is not in the index, nothing is removed.
+    """
+    from kpsearch.cli.output import print_json
+    from kpsearch.images import escape_path
+    from kpsearch.indexing import remove_images
+
+    wanted = [int(target) if target.isdecimal() else target for target in targets]
+    removal = remove_images(wanted, index)
+    if as_json:
+        print_json(
+            {
+                "index": index,
+                "generation": removal.generation,
+                "removed": list(removal.paths),
+                "forgotten_rejects": list(removal.rejects),
+            }
+        )
+        return
+    for path in removal.paths:
+        click.echo(f"removed {escape_path(path)}")
+    for path in removal.rejects:
+        click.echo(f"forgot the reject {escape_path(path)}")
+    click.echo(f"committed generation {removal.generation} of {escape_path(index)}")

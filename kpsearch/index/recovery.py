@@ -1,0 +1,195 @@
+"""A way back: to the generation before, or to what damage has left of an index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kpsearch.errors import IndexDamaged, KpsearchError
+from kpsearch.index import manifest as manifests
+from kpsearch.index.check import CheckReport, check_index, load_both
+from kpsearch.index.commit import new_name, publish, write_file
+from kpsearch.index.container import MappedFile
+from kpsearch.index.deletes import Deletes
+from kpsearch.index.segment import Segment
+from kpsearch.index.snapshot import Snapshot
+from kpsearch.index.sweep import OWN_NAME, sweep
+from kpsearch.vocabulary import unpack_vocabulary
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from kpsearch.index.container import FileEntry
+    from kpsearch.index.manifest import Manifest
+    from kpsearch.index.storage import Storage
+
+ASIDE = ".damaged"
+"""Added to the name of a damaged file: it is kept, but no longer taken for the index's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What a recovery has done."""
+
+    generation: int
+    base: int
+    """The generation that was recovered."""
+    images: int
+    """Live now."""
+    lost_images: int
+    """Of the base, in segments that had to be left out."""
+    set_aside: tuple[str, ...]
+    """Damaged files, by their new names."""
+    restored_deletes: bool
+    """The list of deleted images was lost: removed ones are back, replaced ones are not."""
+    changed: bool
+
+
+def recover(
+    storage: Storage,
+    *,
+    to_previous: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Recovery:
+    """Make the index whole again, losing as little as can be; or go back by one generation.
+
+    Without ``to_previous``: damaged segments are left out, so that the next `kpsearch index`
+    takes their pictures in again; a lost manifest is replaced by the one before. Whatever of the
+    two generations loses fewer images is taken. An index without damage is left as it is.
+
+    Raises `IndexDamaged` where nothing can be recovered: no manifest, or no vocabulary.
+    """
+    load_both(storage)  # raises before a folder is made for the lock
+    with storage.locked():
+        report = check_index(storage, progress)
+        current, previous, _ = load_both(storage)
+        hurt = {damage.file for damage in report.damage}
+        if to_previous:
+            base = _previous(storage, current, previous, hurt)
+        elif current is not None and not hurt:
+            return _unchanged(storage, current)
+        else:
+            base = _least_loss(storage, current, previous, hurt)
+        return _publish(storage, base, current, report, hurt)
+
+
+def _unchanged(storage: Storage, manifest: Manifest) -> Recovery:
+    images = Snapshot(storage, manifest).images
+    return Recovery(manifest.generation, manifest.generation, images, 0, (), False, False)
+
+
+def _previous(
+    storage: Storage, current: Manifest | None, previous: Manifest | None, hurt: set[str]
+) -> Manifest:
+    folder = storage.folder
+    if previous is None or (current and previous.generation >= current.generation):
+        raise KpsearchError(f"{folder}: there is no generation to go back to")
+    if _lost(previous, hurt) or not hurt.isdisjoint(f.name for f in previous.files()):
+        raise IndexDamaged(
+            f"{folder}: generation {previous.generation} is damaged too; "
+            "`kpsearch recover` without --to-previous takes what is left"
+        )
+    return previous
+
+
+def _least_loss(
+    storage: Storage, current: Manifest | None, previous: Manifest | None, hurt: set[str]
+) -> Manifest:
+    """The generation that keeps more of the images there were; the later one if both do."""
+    whole = [m for m in (current, previous) if m is not None and m.vocabulary.name not in hurt]
+    if not whole:
+        lost = "both manifests are" if current is None and previous is None else "the vocabulary is"
+        raise IndexDamaged(
+            f"{storage.folder}: {lost} lost, and nothing can be recovered without; "
+            "restore the file from a copy, or index the pictures again in a new folder"
+        )
+    newest = max(manifest.next_id for manifest in whole)
+    return min(whole, key=lambda m: (_lost(m, hurt) + newest - m.next_id, -m.generation))
+
+
+def _lost(manifest: Manifest, hurt: set[str]) -> int:
+    return sum(entry.images for entry in manifest.segments if entry.file.name in hurt)
+
+
+def _publish(
+    storage: Storage,
+    base: Manifest,
+    current: Manifest | None,
+    report: CheckReport,
+    hurt: set[str],
+) -> Recovery:
+    known = [generation for generation in (report.generation, report.previous) if generation]
+    # An unreadable manifest was of a later generation than the one before it.
+    latest = max(known) + (report.generation is None)
+    kept = tuple(entry for entry in base.segments if entry.file.name not in hurt)
+    lost_deletes = base.deletes is not None and base.deletes.name in hurt
+    rejects_hurt = base.rejects is not None and base.rejects.name in hurt
+    left = replace(
+        base,
+        generation=latest,
+        segments=kept,
+        deletes=None if lost_deletes else base.deletes,
+        rejects=None if rejects_hurt else base.rejects,
+        next_id=max(base.next_id, 0 if current is None else current.next_id),
+    )
+    if lost_deletes or kept != base.segments:
+        left = _with_deletes_of(storage, left, lost_deletes)
+    new = manifests.following(left)
+    intact = current is not None and hurt.isdisjoint(file.name for file in current.files())
+    publish(storage, new, current if intact else new)
+    aside = _set_aside(storage, hurt)
+    sweep(storage)
+    return Recovery(
+        generation=new.generation,
+        base=base.generation,
+        images=Snapshot(storage, new).images,
+        lost_images=_lost(base, hurt),
+        set_aside=aside,
+        restored_deletes=lost_deletes,
+        changed=True,
+    )
+
+
+def _with_deletes_of(storage: Storage, manifest: Manifest, lost: bool) -> Manifest:
+    """The manifest with a list of deleted images that fits the segments it has."""
+    words = len(unpack_vocabulary(_held(storage, manifest.vocabulary).array))
+    segments = [Segment(e, _held(storage, e.file), words) for e in manifest.segments]
+    if lost:
+        ids = _replaced(segments)
+    elif manifest.deletes is None:
+        return manifest
+    else:
+        ids = Deletes.read(_held(storage, manifest.deletes)).ids
+    deletes = Deletes.of(ids, segments, words)
+    file = None
+    if len(deletes.ids):
+        file = write_file(storage, new_name("deletes", manifest.generation + 1), deletes.pack())
+    return replace(manifest, deletes=file)
+
+
+def _held(storage: Storage, entry: FileEntry) -> MappedFile:
+    return MappedFile(entry, storage.map(entry.name))
+
+
+def _replaced(segments: list[Segment]) -> npt.NDArray[np.uint64]:
+    """Ids of the images that a later one of the same path has taken the place of."""
+    seen: set[bytes] = set()
+    older: list[int] = []
+    for segment in reversed(segments):
+        for image in reversed(range(len(segment))):
+            path = segment.path_bytes(image)
+            if path in seen:
+                older.append(int(segment.ids[image]))
+            seen.add(path)
+    return np.array(sorted(older), np.uint64)
+
+
+def _set_aside(storage: Storage, hurt: set[str]) -> tuple[str, ...]:
+    """Rename the damaged files that are there, so that nobody takes them for the index's."""
+    there = sorted(name for name in storage.names() if name in hurt and OWN_NAME.fullmatch(name))
+    for name in there:
+        storage.replace(name, name + ASIDE)
+    return tuple(name + ASIDE for name in there)

@@ -1,0 +1,54 @@
+"""Which files in the folder of an index are its own, and which of those are of no more use."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import TYPE_CHECKING
+
+from kpsearch.errors import IndexDamaged, IndexMissing, UsageError
+from kpsearch.index import manifest as manifests
+
+if TYPE_CHECKING:
+    from kpsearch.index.storage import Storage
+
+OWN_NAME = re.compile(
+    r"(segment|deletes|rejects)-\d{6,}-[0-9a-f]{8}\.h5|vocabulary-[0-9a-f]{16}\.h5"
+    r"|manifest(\.prev)?\.json\.[0-9a-f]{8}"
+)
+"""Names that only an index gives its files: nothing else is ever removed."""
+
+
+def sweep(storage: Storage) -> None:
+    """Remove our files that no manifest names: what a commit left behind, or has replaced.
+
+    The generation before the current one keeps its files, for readers that are just opening it
+    and to go back to. Nothing is removed under a damaged manifest, and what cannot be removed now
+    will be another time.
+    """
+    known: set[str] = set()
+    try:
+        with contextlib.suppress(IndexMissing):
+            known.update(entry.name for entry in manifests.load(storage).files())
+    except IndexDamaged:
+        return
+    with contextlib.suppress(IndexMissing, IndexDamaged):
+        previous = manifests.load(storage, manifests.PREVIOUS)
+        known.update(entry.name for entry in previous.files())
+    with contextlib.suppress(OSError):
+        for name in storage.names():
+            if OWN_NAME.fullmatch(name) and name not in known:
+                storage.remove(name)
+
+
+def refuse_to_begin(storage: Storage) -> None:
+    """An index is begun in an empty folder: never among other files, never over a damaged one."""
+    names = [name for name in storage.names() if not name.startswith(".")]
+    if any(name.startswith("segment-") and OWN_NAME.fullmatch(name) for name in names):
+        raise IndexDamaged(f"{storage.folder / manifests.NAME}: missing, its segments are there")
+    foreign = [name for name in names if not OWN_NAME.fullmatch(name)]
+    if foreign:
+        raise UsageError(
+            f"{storage.folder}: holds other files ({foreign[0]}) and no index; "
+            "give a new or an empty folder"
+        )
