@@ -14,8 +14,11 @@ import numpy as np
 
 from kpsearch.index.container import MappedFile
 from kpsearch.index.packing import Packing, pack
-from kpsearch.index.runs import lengths_of, starts
+from kpsearch.index.runs import lengths_of
 from kpsearch.index.segment import Segment
+
+STEP = 1 << 20
+"""Postings looked at together: what bounds the memory a count takes."""
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -24,8 +27,13 @@ if TYPE_CHECKING:
 def count_postings(segment: Segment, images: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     """(words,) postings of each word that belong to the images marked True."""
     theirs = np.repeat(images, lengths_of(segment.keypoint_start))
-    before = starts(theirs[segment.keypoint])
-    return np.asarray(before[segment.start[1:]] - before[segment.start[:-1]])
+    words = len(segment.start) - 1
+    counts = np.zeros(words, np.int64)
+    for low in range(0, len(theirs), STEP):
+        rows = np.flatnonzero(theirs[segment.keypoint[low : low + STEP]]) + low
+        word = np.searchsorted(segment.start, rows, side="right") - 1
+        counts += np.bincount(word, minlength=words)
+    return counts
 
 
 @dataclass(frozen=True, slots=True, eq=False)

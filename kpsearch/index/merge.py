@@ -27,7 +27,7 @@ MERGE_AT_ONCE = 8
 """So many neighbours of one size make one: an image is rewritten log8 of their number of times."""
 SMALLEST_KEYPOINTS = 1 << 16
 """Smaller segments count as of this size, so that many tiny ones do not linger."""
-BLOCK_POSTINGS = 1 << 22
+BLOCK_POSTINGS = 1 << 20
 IMAGE_COLUMNS = ("width", "height", "size_bytes", "mtime_ns", "content_hash", "path_hash", "id")
 TEXT_COLUMNS = ("path", "category", "warning")
 
