@@ -52,7 +52,7 @@ def publish(storage: Storage, manifest: Manifest, previous: Manifest | None) -> 
     """Make ``manifest`` the current one, atomically and durably.
 
     1. It is written under a name of its own and synced, and so is ``previous``, the generation to
-       go back to.
+       go back to; None leaves that as it is.
     2. A rename makes that one ``manifest.prev.json``; the folder is synced.
     3. A rename puts the new one in its place: from here on readers see it.
     4. The folder is synced: only now does the rename survive a power cut.

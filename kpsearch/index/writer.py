@@ -88,7 +88,7 @@ class IndexWriter:
             """Goes through it for its hash, which names the file."""
         name = f"vocabulary-{packing.entry('').whole_hash[:16]}.h5"
         entry = write_file(self.storage, name, packing)
-        self._publish(Manifest(1, __version__, features, entry))
+        self._publish(Manifest(1, __version__, features, entry), previous=None)
 
     def commit(
         self,
@@ -172,7 +172,10 @@ class IndexWriter:
         return self._current().generation
 
     def _merge_runs(self, runs: Sequence[slice]) -> None:
-        """Commit a generation in which each of these runs of segments is one segment."""
+        """Commit a generation in which each of these runs of segments is one segment.
+
+        The generation to go back to stays the same: it is the last one that said something else.
+        """
         before = self._current()
         parts = [
             Part(segment, live)
@@ -190,7 +193,7 @@ class IndexWriter:
         manifest = replace(before.manifest, segments=tuple(segments))
         if len(dropped.ids):
             manifest = self._with_deletes(manifest, before.deletes.without(dropped))
-        self._publish_changed(manifest)
+        self._publish(manifests.following(manifest), previous=None)
 
     def _merged_segment(self, parts: Sequence[Part]) -> list[SegmentEntry]:
         images = sum(part.images for part in parts)
@@ -225,17 +228,17 @@ class IndexWriter:
         """Publish a manifest with changes as the next generation; returns the generation."""
         assert self.manifest is not None
         if manifest != self.manifest:
-            self._publish(manifests.following(manifest))
+            self._publish(manifests.following(manifest), previous=self.manifest)
         return self.manifest.generation
 
-    def _publish(self, manifest: Manifest) -> None:
+    def _publish(self, manifest: Manifest, *, previous: Manifest | None) -> None:
         if self._uncertain:
             raise CommitUncertain(
                 f"{self.storage.folder}: an earlier commit may not be on the disk; "
                 "run `kpsearch verify`"
             )
         try:
-            publish(self.storage, manifest, self.manifest)
+            publish(self.storage, manifest, previous)
         except CommitUncertain:
             self._uncertain = True
             raise
