@@ -7,6 +7,20 @@ import numpy as np
 from kpsearch.features.encoding import root_shares
 from kpsearch.options import VocabularyOptions
 from kpsearch.vocabulary import Metric, Vocabulary, train_vocabulary, vocabulary_arrays
+from kpsearch.vocabulary.embedding import HammingEmbedding
+from kpsearch.vocabulary.tree import Tree
+
+TINY = Vocabulary(
+    tree=Tree(
+        branches=np.array([[0] * 8, [200] * 8], np.uint8),
+        leaves=np.array([[0] * 8, [9] * 8, [190] * 8, [210] * 8], np.uint8),
+        leaf_start=np.array([0, 2, 4], np.uint32),
+    ),
+    embedding=HammingEmbedding(np.ones((64, 8), np.int8), np.zeros((4, 64), np.int8)),
+    chance=np.linspace(0, 1, 65),
+    extractor="sift",
+)
+"""Four words of eight numbers, in two branches."""
 
 
 def descriptors_of(n: int, seed: int = 0) -> np.ndarray:

@@ -37,6 +37,7 @@ _REDUCED_COLOUR = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
+_CUT_OFF = ("Not enough image data",)
 _OUT_OF_MEMORY = ("Insufficient memory", "Failed to allocate", "bad_alloc", "Out of memory")
 
 
@@ -104,8 +105,10 @@ def _decode_deep(data: bytes, *, colour: bool) -> Pixels:
 
 
 def _decoder_flaw(said: str, messages: list[str]) -> Flaw:
-    """Tell a want of memory from a picture that the decoder gives up on."""
+    """Tell a want of memory, or of pixels, from a picture that the decoder gives up on."""
     said = "; ".join([*messages, " ".join(said.split())])
     if any(sign in said for sign in _OUT_OF_MEMORY):
         return Flaw("out_of_memory", "not enough memory to decode the picture")
+    if any(sign in said for sign in _CUT_OFF):
+        return corrupt("the picture holds fewer pixels than its header says")
     return Flaw("decode_failed", said)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from kpsearch.images.container import Container, Route, check_size, corrupt, trailing_bytes
 from kpsearch.images.tags import read_orientation
 
-_SIGNATURE_BYTES = 8
+_SIGNATURE_BYTES, _HEADER_END = 8, 33
 _MAX_CHUNKS = 100_000
 _DEFLATE_RATIO = 1032
 """Deflate cannot pack more bytes than this into one."""
@@ -47,9 +47,10 @@ def inspect(data: bytes) -> Container:
 
 
 def _header(data: bytes) -> tuple[int, int, int, int]:
-    """Width, height, bit depth and colour type; the checksum is checked with the others'."""
-    if len(data) < _SIGNATURE_BYTES + 8 + 13 or data[12:16] != b"IHDR":
+    """Width, height, bit depth and colour type, not believed before their checksum is checked."""
+    if len(data) < _HEADER_END or data[8:16] != b"\0\0\0\x0dIHDR":
         raise corrupt("the PNG is cut off inside its header")
+    _check_sum(memoryview(data), _SIGNATURE_BYTES, _HEADER_END)
     width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
     if colour not in _CHANNELS or depth not in (1, 2, 4, 8, 16):
         raise corrupt(f"a PNG cannot have colour type {colour} with {depth} bits")
@@ -73,10 +74,16 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         end = at + 12 + length
         if end > len(data):
             raise corrupt("the PNG is cut off inside a chunk")
-        if zlib.crc32(view[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
-            raise corrupt(f"the checksum of a PNG chunk ({name.decode('latin-1')!r}) is wrong")
+        _check_sum(view, at, end)
         yield name, at + 8, end
         if name == b"IEND":
             return
         at = end
     raise corrupt(f"more than {_MAX_CHUNKS} chunks in a PNG")
+
+
+def _check_sum(view: memoryview, start: int, end: int) -> None:
+    """Raise ``Flaw`` if the chunk between ``start`` and ``end`` does not match its checksum."""
+    if zlib.crc32(view[start + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
+        name = bytes(view[start + 4 : start + 8]).decode("latin-1")
+        raise corrupt(f"the checksum of a PNG chunk ({name!r}) is wrong")

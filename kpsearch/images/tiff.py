@@ -11,6 +11,8 @@ from kpsearch.images.tags import BadTags, Entry, TagReader
 
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _SAMPLE_FORMAT = 254, 256, 257, 258, 339
 _STRIPS, _TILES, _OLD_JPEG = (273, 279), (324, 325), (513, 514)
+_SAMPLES, _STRIP_ROWS, _PLANES, _TILE_WIDTH, _TILE_HEIGHT = 277, 278, 284, 322, 323
+_SEPARATE = 2
 _SUB_DIRECTORIES, _EXIF, _GPS = 330, 34665, 34853
 _UNSIGNED, _UNDEFINED, _FLOAT = 1, 4, 3
 _MAX_PAGES = 10_000
@@ -98,8 +100,27 @@ def _check_pixels(data: bytes, reader: TagReader, tags: Tags) -> None:
             lengths = _lengths(reader, tags, lengths_tag, len(starts))
             if len(starts) and int((starts + lengths).max()) > len(data):
                 raise BadTags("the pixels are cut off")
+            # Pillow leaves what a missing strip should hold black, without a word.
+            if len(starts) < _pieces(reader, tags, offsets_tag):
+                raise BadTags("some of the pixels are missing")
             return
     raise BadTags("there are no pixels")
+
+
+def _pieces(reader: TagReader, tags: Tags, offsets_tag: int) -> int:
+    """How many strips or tiles it takes to cover the picture."""
+    width, height = _size(reader, tags)
+    if offsets_tag == _STRIPS[0]:
+        rows = max(_integer(reader, tags, _STRIP_ROWS, height), 1)
+        pieces = -(-height // rows)
+    elif offsets_tag == _TILES[0]:
+        across = max(_integer(reader, tags, _TILE_WIDTH), 1)
+        down = max(_integer(reader, tags, _TILE_HEIGHT), 1)
+        pieces = -(-width // across) * -(-height // down)
+    else:
+        return 1
+    separate = _integer(reader, tags, _PLANES, 1) == _SEPARATE
+    return pieces * (_integer(reader, tags, _SAMPLES, 1) if separate else 1)
 
 
 def _lengths(reader: TagReader, tags: Tags, tag: int, count: int) -> npt.NDArray[np.int64]:

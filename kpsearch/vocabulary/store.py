@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xxhash
 
 from kpsearch.errors import IndexDamaged, KpsearchError
 from kpsearch.vocabulary.bit_selection import BitSelection
 from kpsearch.vocabulary.embedding import BITS, Embedding, HammingEmbedding
+from kpsearch.vocabulary.flat_file import FlatFile, NotFlat
 from kpsearch.vocabulary.tree import Metric, Tree
 from kpsearch.vocabulary.vocabulary import Vocabulary
 
@@ -137,22 +140,24 @@ _EMBEDDING_FITS = {Metric.EUCLIDEAN: _projection_fits, Metric.HAMMING: _selectio
 
 
 def load_vocabulary(path: str | os.PathLike[str]) -> Vocabulary:
-    """A vocabulary from a file of its own, such as an index's ``vocabulary-….h5``."""
-    import h5py
+    """A vocabulary from a file of its own, such as an index's ``vocabulary-….h5``.
 
+    The file may be anybody's: it is refused with `KpsearchError` unless its arrays lie in it
+    plainly, and are of the bytes that its name claims, if its name is that of an index's.
+    """
     try:
-        with h5py.File(path, "r") as file:
-            return unpack_vocabulary(lambda name: np.asarray(file[name][()]))
+        with FlatFile(path) as file:
+            _require_named_hash(Path(path).name, file)
+            return unpack_vocabulary(file.array)
     except FileNotFoundError:
         raise KpsearchError(f"{Path(path)}: no such vocabulary file") from None
-    except (
-        OSError,
-        KeyError,
-        ValueError,
-        AttributeError,
-        TypeError,
-        RuntimeError,
-        MemoryError,
-        IndexDamaged,
-    ) as error:
-        raise KpsearchError(f"{Path(path)}: not a kpsearch vocabulary ({error})") from error
+    except (OSError, NotFlat, MemoryError, IndexDamaged) as error:
+        reason = getattr(error, "strerror", None) or str(error) or "not enough memory"
+        raise KpsearchError(f"{Path(path)}: not a kpsearch vocabulary ({reason})") from error
+
+
+def _require_named_hash(name: str, file: FlatFile) -> None:
+    """An index names its vocabulary by the xxh3-128 of the file; a bare file has no other check."""
+    named = re.fullmatch(r"vocabulary-([0-9a-f]{16})\.h5", name)
+    if named and not xxhash.xxh3_128_hexdigest(file.content()).startswith(named[1]):
+        raise NotFlat("not the bytes that its name says")

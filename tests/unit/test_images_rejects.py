@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import struct
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from kpsearch.errors import ImageRejected
 from kpsearch.images import read_image, stat_facts
@@ -211,3 +213,62 @@ def test_a_decoder_error_is_no_traceback(tmp_path):
     data = bytearray(corpus.good_files()["jpeg"])
     data[data.index(b"\xff\xc0") + 4] = 12  # bits a sample, which the decoder does not do
     assert code_of(write(tmp_path, bytes(data))) == "decode_failed"
+
+
+def test_a_size_with_a_wrong_checksum_is_not_believed(tmp_path):
+    data = bytearray(corpus.good_files()["png"])
+    data[16] ^= 0x40  # a billion pixels wide
+    assert code_of(write(tmp_path, bytes(data))) == "corrupt_data"
+
+
+def test_a_png_with_too_few_rows_is_corrupt(tmp_path):
+    data = corpus.good_files()["png"]
+    taller = corpus.png_chunk(b"IHDR", data[16:20] + (500).to_bytes(4, "big") + data[24:29])
+    assert code_of(write(tmp_path, data[:8] + taller + data[33:])) == "corrupt_data"
+
+
+@pytest.mark.parametrize("height", [49, 100, 9_000])
+def test_a_tiff_with_too_few_strips_is_corrupt(tmp_path, height):
+    data = corpus.tiff(corpus.picture()[:, :, 0])
+    row = b"\1\1\4\0\1\0\0\0"
+    data = data.replace(row + (48).to_bytes(4, "little"), row + height.to_bytes(4, "little"))
+    assert code_of(write(tmp_path, data)) == "corrupt_data"
+
+
+def grey_tiff(extra: dict[int, int], pieces: int, *, piece_bytes: int) -> bytes:
+    """A grey TIFF of 64 by 48 pixels in pieces, at most one value a tag but where they lie."""
+    places, lengths = (324, 325) if 322 in extra else (273, 279)
+    tags = {256: 64, 257: 48, 258: 8, 259: 1, 262: 1, 277: 1, **extra}
+    body = b"\x80" * (pieces * piece_bytes)
+    at = 8 + len(body)
+    lists = struct.pack(f"<{pieces}I", *(8 + number * piece_bytes for number in range(pieces)))
+    lists += struct.pack(f"<{pieces}I", *[piece_bytes] * pieces)
+    rows = {tag: struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items()}
+    rows[places] = struct.pack("<HHII", places, 4, pieces, at)
+    rows[lengths] = struct.pack("<HHII", lengths, 4, pieces, at + 4 * pieces)
+    table = b"".join(rows[tag] for tag in sorted(rows))
+    start = b"II*\0" + struct.pack("<I", at + len(lists)) + body + lists
+    return start + struct.pack("<H", len(rows)) + table + bytes(4)
+
+
+@pytest.mark.parametrize(
+    ("tags", "pieces", "piece_bytes"),
+    [
+        ({322: 32, 323: 32}, 4, 1024),  # tiles, the lower ones padded
+        ({278: 16}, 3, 1024),
+        ({278: 48, 277: 3, 262: 2, 284: 2}, 3, 3072),  # a plane for each colour
+    ],
+    ids=["tiles", "strips", "planes"],
+)
+def test_a_tiff_with_a_piece_missing_is_corrupt(tmp_path, tags, pieces, piece_bytes):
+    whole = grey_tiff(tags, pieces, piece_bytes=piece_bytes)
+    assert outcome_of(write(tmp_path, whole)) == "read"
+    less = grey_tiff(tags, pieces - 1, piece_bytes=piece_bytes)
+    assert code_of(write(tmp_path, less)) == "corrupt_data"
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "jpeg", "tiff_deflate"])
+def test_a_tiff_of_many_strips_is_read(tmp_path, compression):
+    picture = Image.fromarray(corpus.picture(width=300, height=900))
+    data = corpus.encode(picture, "TIFF", compression=compression, strip_size=4096)
+    assert outcome_of(write(tmp_path, data)) == "read"

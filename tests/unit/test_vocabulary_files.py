@@ -22,10 +22,8 @@ from kpsearch.vocabulary import (
     vocabulary_arrays,
 )
 from kpsearch.vocabulary.bit_selection import BitSelection
-from kpsearch.vocabulary.embedding import HammingEmbedding
-from kpsearch.vocabulary.tree import Tree
 from tests.textures import encode, textured
-from tests.vocabularies import assert_same, descriptors_of, trained
+from tests.vocabularies import TINY, assert_same, descriptors_of, trained
 
 ATTRIBUTES = {"kind": "kpsearch vocabulary", "format_version": 1}
 
@@ -78,18 +76,6 @@ def test_a_file_cut_short_anywhere_is_refused(tmp_path, vocabulary):
 
 def text(facts: str) -> np.ndarray:
     return np.frombuffer(facts.encode(), np.uint8)
-
-
-TINY = Vocabulary(
-    tree=Tree(
-        branches=np.array([[0] * 8, [200] * 8], np.uint8),
-        leaves=np.array([[0] * 8, [9] * 8, [190] * 8, [210] * 8], np.uint8),
-        leaf_start=np.array([0, 2, 4], np.uint32),
-    ),
-    embedding=HammingEmbedding(np.ones((64, 8), np.int8), np.zeros((4, 64), np.int8)),
-    chance=np.linspace(0, 1, 65),
-    extractor="sift",
-)
 
 
 TINY_BITS = replace(
