@@ -94,3 +94,19 @@ class SearchOptions:
     def __post_init__(self) -> None:
         if self.limit < 1:
             raise UsageError(f"{self.limit} hits cannot be returned")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """What one picture may take of its worker process."""
+
+    seconds: float | None = 30.0
+    """None waits for ever."""
+    memory_bytes: int | None = 4 * 2**30
+    """Address space beyond what the process has mapped once it is ready; None is no limit."""
+
+    def __post_init__(self) -> None:
+        if self.seconds is not None and not 0 < self.seconds <= 86_400:
+            raise UsageError(f"a picture cannot be given {self.seconds:g} s; at most a day")
+        if self.memory_bytes is not None and self.memory_bytes < 1:
+            raise UsageError(f"a picture cannot be given {self.memory_bytes} bytes of memory")

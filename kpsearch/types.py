@@ -57,6 +57,15 @@ class Reject:
     mtime_ns: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Casualty:
+    """Stands for the result of an item that its worker process did not survive."""
+
+    code: str
+    """``decoder_crashed``, ``timeout`` or ``out_of_memory``."""
+    text: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Features:
     """The keypoints of one picture and their descriptors, n of each."""

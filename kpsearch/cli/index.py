@@ -26,6 +26,22 @@ REJECTS_UNDER_STRICT = 3
 @index_option
 @feature_options
 @jobs_option
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, 86_400, min_open=True),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Give a picture up after so long.",
+)
+@click.option(
+    "--memory-limit",
+    type=click.IntRange(1),
+    default=4096,
+    show_default=True,
+    metavar="MIB",
+    help="Give a picture up that takes more memory.",
+)
 @click.option("--follow-links", is_flag=True, help="Go into linked folders too.")
 @click.option("--prune", is_flag=True, help="Drop pictures of these folders that are gone.")
 @click.option("--retry-rejects", is_flag=True, help="Read unchanged rejects again.")
@@ -40,6 +56,8 @@ def index(
     words: int | None,
     vocabulary: str | None,
     jobs: int,
+    timeout: float,
+    memory_limit: int,
     follow_links: bool,
     prune: bool,
     retry_rejects: bool,
@@ -54,6 +72,7 @@ def index(
     """
     from kpsearch.cli.output import print_json, print_reject, progress_bars
     from kpsearch.indexing import build_index
+    from kpsearch.options import WorkerLimits
 
     with progress_bars() as progress:
         report = build_index(
@@ -62,6 +81,7 @@ def index(
             features=chosen_features(extraction, index),
             vocabulary=chosen_vocabulary(words, vocabulary),
             n_jobs=jobs,
+            limits=WorkerLimits(timeout, memory_limit * 2**20),
             follow_links=follow_links,
             prune=prune,
             retry_rejects=retry_rejects,

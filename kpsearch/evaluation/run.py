@@ -14,16 +14,18 @@ from kpsearch.errors import ImageRejected, UsageError
 from kpsearch.evaluation.manifest import Truth, TruthRow
 from kpsearch.evaluation.metrics import Convention, QueryOutcome, SourceSummary, summarise
 from kpsearch.indexing import IndexReport, Progress, build_index
-from kpsearch.options import FeatureOptions, SearchOptions, VocabularyOptions
+from kpsearch.options import FeatureOptions, SearchOptions, VocabularyOptions, WorkerLimits
 from kpsearch.parallel import map_in_order, single_threaded
 from kpsearch.search import Searcher
-from kpsearch.types import Reject
+from kpsearch.types import Casualty, Reject
 
 if TYPE_CHECKING:
     from kpsearch.types import Answer
 
 MAX_RANKING = 1000
 """Hits kept of each ranking. Relevant images ranked lower count as not found."""
+QUERY_LIMITS = WorkerLimits(seconds=600.0, memory_bytes=None)
+"""Of a worker that opens the whole index: mapped, it takes no memory but address space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,10 @@ def _run_queries(
     rejected: list[Reject] = []
     generation = Searcher.open(index).snapshot.generation
     work = _QueryRunner(os.path.abspath(index), generation, options)
-    for row, outcome in zip(queries, map_in_order(work, queries, n_jobs=n_jobs), strict=True):
+    outcomes = map_in_order(work, queries, n_jobs=n_jobs, isolated=QUERY_LIMITS)
+    for row, outcome in zip(queries, outcomes, strict=True):
+        if isinstance(outcome, Casualty):
+            outcome = Reject(row.path, outcome.code, outcome.text)
         if isinstance(outcome, Reject):
             rejected.append(outcome)
             if on_reject:

@@ -9,7 +9,7 @@ from kpsearch.images.container import Container, Flaw
 from kpsearch.images.decode import decode, reduction
 from kpsearch.images.door import Path, path_name, read_bytes, rejected
 from kpsearch.images.signatures import identify
-from kpsearch.types import Image, ImageSize
+from kpsearch.types import FileFacts, Image, ImageSize
 
 _INSPECT: dict[str, Callable[[bytes], Container]] = {
     "JPEG": jpeg.inspect,
@@ -34,16 +34,29 @@ def read_image(path: Path, *, colour: bool = False, at_least_px: int | None = No
     ``unsupported_format``, ``too_many_pixels``, ``too_small``, ``corrupt_data``,
     ``decode_failed``, ``out_of_memory``. One thread of a process decodes at a time.
     """
+    image = read_changed_image(path, b"", colour=colour, at_least_px=at_least_px)
+    assert image is not None  # no content has an empty hash
+    return image
+
+
+def read_changed_image(
+    path: Path, known_hash: bytes, *, colour: bool = False, at_least_px: int | None = None
+) -> Image | None:
+    """`read_image`, or None, undecoded, where the file's ``content_hash`` is the one known."""
     try:
-        return _read(path, colour=colour, at_least_px=at_least_px)
+        data, facts = read_bytes(path)
+        if facts.content_hash == known_hash:
+            return None
+        return _decoded(path, data, facts, colour=colour, at_least_px=at_least_px)
     except Flaw as flaw:
         raise rejected(path, flaw) from flaw
     except MemoryError as error:
         raise rejected(path, Flaw("out_of_memory", "not enough memory to read it")) from error
 
 
-def _read(path: Path, *, colour: bool, at_least_px: int | None) -> Image:
-    data, facts = read_bytes(path)
+def _decoded(
+    path: Path, data: bytes, facts: FileFacts, *, colour: bool, at_least_px: int | None
+) -> Image:
     container = _INSPECT[identify(data)](data)
     pixels, warnings = decode(data, container, colour=colour, at_least_px=at_least_px)
     height, width = pixels.shape[:2]

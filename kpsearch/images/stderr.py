@@ -33,34 +33,61 @@ def captured_stderr(*, keep_all: bool = False) -> Iterator[list[str]]:
     ``keep_all``.
     """
     lines: list[str] = []
-    with _lock:
+    captured = _captured_in_place if _is_spooled_already() else _captured_aside
+    with _lock, captured(lines, keep_all=keep_all):
+        yield lines
+
+
+@contextmanager
+def _captured_aside(lines: list[str], *, keep_all: bool) -> Iterator[None]:
+    try:
+        real = os.dup(2)
+    except OSError:  # the process runs without a stderr: there is nothing to keep clean
+        yield
+        return
+    spool = os.memfd_create("decoder-messages", os.MFD_CLOEXEC)
+    try:
+        os.dup2(spool, 2)
         try:
-            real = os.dup(2)
-        except OSError:  # the process runs without a stderr: there is nothing to keep clean
-            yield lines
-            return
-        spool = os.memfd_create("decoder-messages", os.MFD_CLOEXEC)
-        try:
-            os.dup2(spool, 2)
-            try:
-                yield lines
-            finally:
-                os.dup2(real, 2)
-                lines += _sort_out(spool, real, keep_all=keep_all)
+            yield
         finally:
-            os.close(spool)
-            os.close(real)
+            os.dup2(real, 2)
+            said = os.pread(spool, os.lseek(spool, 0, os.SEEK_END), 0)
+            lines += _sort_out(said, real, keep_all=keep_all)
+    finally:
+        os.close(spool)
+        os.close(real)
 
 
-def _sort_out(spool: int, real: int, *, keep_all: bool) -> list[str]:
-    """The lines of the decoders among those in ``spool``; the others go to ``real``."""
-    size = os.lseek(spool, 0, os.SEEK_END)
-    if size == 0:
-        return []
-    text = os.pread(spool, size, 0).decode("utf-8", "backslashreplace")
+@contextmanager
+def _captured_in_place(lines: list[str], *, keep_all: bool) -> Iterator[None]:
+    start = os.lseek(2, 0, os.SEEK_END)
+    try:
+        yield
+    finally:
+        said = os.pread(2, os.lseek(2, 0, os.SEEK_END) - start, start)
+        if said:
+            os.ftruncate(2, os.lseek(2, start, os.SEEK_SET))
+            lines += _sort_out(said, 2, keep_all=keep_all)
+
+
+def _is_spooled_already() -> bool:
+    """Whether descriptor 2 is a file in memory, as that of an isolated worker process is.
+
+    There the messages stay where they are until the decoder returns: if it never does, they are
+    what the parent process has to go by.
+    """
+    try:
+        return os.readlink("/proc/self/fd/2").startswith("/memfd:")
+    except OSError:
+        return False
+
+
+def _sort_out(said: bytes, real: int, *, keep_all: bool) -> list[str]:
+    """The lines of the decoders among those ``said``; the others go to ``real``."""
     ours: dict[str, None] = {}  # an ordered set: a decoder may say the same a thousand times
     others = []
-    for line in text.splitlines(keepends=True):
+    for line in said.decode("utf-8", "backslashreplace").splitlines(keepends=True):
         if keep_all or _LIBRARY_LINE.match(line):
             ours[_LOG_PREFIX.sub("", line.strip())] = None
         else:

@@ -13,7 +13,7 @@ from kpsearch.features import require_extractable, settled
 from kpsearch.index import IndexWriter
 from kpsearch.indexing.job import Job, open_vocabulary
 from kpsearch.indexing.report import IndexReport, Progress
-from kpsearch.options import FeatureOptions, VocabularyOptions
+from kpsearch.options import FeatureOptions, VocabularyOptions, WorkerLimits
 from kpsearch.types import Reject
 from kpsearch.vocabulary import vocabulary_arrays
 
@@ -26,6 +26,7 @@ def build_index(
     vocabulary: VocabularyOptions | str | os.PathLike[str] | None = None,
     categories: dict[str, str] | None = None,
     n_jobs: int = 1,
+    limits: WorkerLimits | None = None,
     follow_links: bool = False,
     prune: bool = False,
     retry_rejects: bool = False,
@@ -40,12 +41,18 @@ def build_index(
     ``features``. ``categories`` gives the category of a path, as returned by ``os.path.abspath``.
     ``prune`` drops indexed pictures under ``paths`` whose files are gone. A picture rejected
     before is read again when its file has changed, or with ``retry_rejects``.
+    Pictures are read in processes of their own; ``limits`` is what each may take.
 
     Each batch is durable once committed; an interrupted run goes on from there. A bad picture
     is a record in the report and in the index, never an exception. Raises `WrongFolder`,
     `IndexMismatch`, `IndexLocked`, `CommitFailed`.
     """
-    job = Job(n_jobs, progress or (lambda *_: None), on_reject or (lambda _: None))
+    job = Job(
+        n_jobs,
+        progress or (lambda *_: None),
+        on_reject or (lambda _: None),
+        limits or WorkerLimits(),
+    )
     with IndexWriter(index) as writer, job.timed("all"):
         with job.timed("listing"):
             todo = job.list_tasks(

@@ -21,12 +21,12 @@ from kpsearch.indexing.pictures import (
     Quantisation,
     SameContent,
     Task,
+    in_workers,
     vocabulary_at,
 )
 from kpsearch.indexing.pruning import Vanished, vanished
 from kpsearch.indexing.report import IndexReport, Progress
-from kpsearch.options import FeatureOptions, VocabularyOptions
-from kpsearch.parallel import map_in_order
+from kpsearch.options import FeatureOptions, VocabularyOptions, WorkerLimits
 from kpsearch.types import Reject
 from kpsearch.vocabulary import Metric, Vocabulary, load_vocabulary, train_vocabulary, words_for
 
@@ -50,6 +50,7 @@ class Job:
     n_jobs: int
     progress: Progress
     on_reject: Callable[[Reject], None]
+    limits: WorkerLimits
     report: IndexReport = field(default_factory=IndexReport)
     settled: set[str] = field(default_factory=set)
     """Paths with a reject on record that no longer holds: the file is as the index has it."""
@@ -153,7 +154,8 @@ class Job:
     ) -> list[Extracted | Reject]:
         sample: list[Extracted | Reject] = []
         rejected = 0
-        for found in map_in_order(Extraction(options), paths, n_jobs=self.n_jobs):
+        work = Extraction(options)
+        for found in in_workers(work, paths, n_jobs=self.n_jobs, limits=self.limits):
             sample.append(found)
             rejected += isinstance(found, Reject)
             self._stop_if_wrong_folder(len(sample), rejected)
@@ -195,7 +197,7 @@ class Job:
         # Absolute: a worker that lives since an earlier job may be in another folder.
         vocabulary_path = os.path.abspath(writer.storage.folder / writer.manifest.vocabulary.name)
         work = Quantisation(options, vocabulary_path)
-        results = map_in_order(work, iter(tasks), n_jobs=self.n_jobs)
+        results = in_workers(work, tasks, n_jobs=self.n_jobs, limits=self.limits)
         self.report.words = len(vocabulary_at(vocabulary_path))
         snapshot = writer.snapshot()
         assert snapshot is not None
@@ -210,6 +212,9 @@ class Job:
                         done += 1
                         self._stop_if_wrong_folder(done, len(self.report.rejects))
                         self.progress("indexing", done, len(tasks))
+            except BaseException:
+                results.close()
+                raise
             finally:
                 # An interrupt keeps what is done: the batch is committed short.
                 with self.timed("commit"):

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
-from kpsearch.errors import ImageRejected
+import cv2
+
+from kpsearch.errors import ImageRejected, KpsearchError
 from kpsearch.features import extract_features
-from kpsearch.images import read_image, stat_facts
+from kpsearch.images import read_changed_image, read_image, stat_facts
 from kpsearch.index import ImageRecord, Keypoints, quantise_keypoints
-from kpsearch.options import FeatureOptions
-from kpsearch.types import Features, FileFacts, Image, Reject
+from kpsearch.options import FeatureOptions, WorkerLimits
+from kpsearch.parallel import map_in_order
+from kpsearch.types import Casualty, Features, FileFacts, Image, Reject
 from kpsearch.vocabulary import Vocabulary, load_vocabulary
+
+Item = TypeVar("Item", "str", "Task")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,19 +59,27 @@ class Extraction:
 
     def __call__(self, path: str) -> Extracted | Reject:
         """Read and extract one picture."""
-        image = _read(path, self.options)
-        return image if isinstance(image, Reject) else _extract(image, self.options)
-
-
-def _read(path: str, options: FeatureOptions) -> Image | Reject:
-    try:
-        return read_image(path, at_least_px=options.max_side_px)
-    except ImageRejected as error:
-        return _reject(path, error)
+        try:
+            image = read_image(path, at_least_px=self.options.max_side_px)
+            return _extract(image, self.options)
+        except ImageRejected as error:
+            return _reject(path, error.code, error.text)
 
 
 def _extract(image: Image, options: FeatureOptions) -> Extracted:
-    features = extract_features(image, options)
+    """Raises `ImageRejected` for what went wrong with this picture: it is not to cost the job."""
+    try:
+        features = extract_features(image, options)
+    except KpsearchError:
+        raise  # the options are wrong, for every picture
+    except MemoryError as error:
+        text = "not enough memory to find its keypoints"
+        raise ImageRejected(image.path, "out_of_memory", text) from error
+    except Exception as error:
+        no_memory = isinstance(error, cv2.error) and "Insufficient memory" in str(error)
+        code = "out_of_memory" if no_memory else "extraction_failed"
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ImageRejected(image.path, code, text) from error
     return Extracted(image.path, features, image.facts, "; ".join(image.warnings))
 
 
@@ -76,15 +92,32 @@ class Quantisation:
 
     def __call__(self, task: Task) -> tuple[ImageRecord, Keypoints] | Reject | SameContent:
         """Read, extract and quantise one picture, as far as that has not been done."""
-        found = task.ready or _read(task.path, self.options)
-        if isinstance(found, Image):
-            if found.facts.content_hash == task.known_hash:
-                return SameContent(task.path)
-            found = _extract(found, self.options)
-        if isinstance(found, Reject):
+        found = task.ready or self._extract_changed(task)
+        if not isinstance(found, Extracted):
             return found
         vocabulary = vocabulary_at(self.vocabulary_path)
         return _quantise(found, vocabulary, task.category)
+
+    def _extract_changed(self, task: Task) -> Extracted | Reject | SameContent:
+        at_least_px = self.options.max_side_px
+        try:
+            image = read_changed_image(task.path, task.known_hash, at_least_px=at_least_px)
+            return _extract(image, self.options) if image else SameContent(task.path)
+        except ImageRejected as error:
+            return _reject(task.path, error.code, error.text)
+
+
+def in_workers(
+    work: Callable[[Item], R], items: Sequence[Item], *, n_jobs: int, limits: WorkerLimits
+) -> Generator[R | Reject, None, None]:
+    """The work done on paths or tasks, in order, in processes that may die of a picture."""
+    results = map_in_order(work, items, n_jobs=n_jobs, isolated=limits)
+    for item, result in zip(items, results, strict=True):
+        if isinstance(result, Casualty):
+            path = item if isinstance(item, str) else item.path
+            yield _reject(path, result.code, result.text)
+        else:
+            yield result
 
 
 @lru_cache(maxsize=1)
@@ -117,9 +150,9 @@ def _quantise(
     )
 
 
-def _reject(path: str, error: ImageRejected) -> Reject:
+def _reject(path: str, code: str, text: str) -> Reject:
     try:
         size_bytes, mtime_ns = stat_facts(path)
     except ImageRejected:
         size_bytes, mtime_ns = 0, 0
-    return Reject(path, error.code, error.text, size_bytes, mtime_ns)
+    return Reject(path, code, text, size_bytes, mtime_ns)

@@ -1,4 +1,4 @@
-"""Bulk work over processes: the only door to joblib.
+"""A function over many items, on as many processes as are wanted.
 
 Results come back in the order of the items and do not depend on ``n_jobs``: every item is
 worked on by one thread, wherever it runs.
@@ -6,75 +6,127 @@ worked on by one thread, wherever it runs.
 
 from __future__ import annotations
 
-import os
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import partial
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from kpsearch.errors import KpsearchError
+from kpsearch.options import WorkerLimits
+from kpsearch.parallel.threads import available_cpus, single_threaded
+from kpsearch.types import Casualty
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+Attempt = Callable[[list[T]], tuple[list[R], Exception | None]]
+"""A chunk to its results up to the first error, and that error."""
 
 CHUNKS_A_WINDOW = 16
 """Chunks in flight for each worker: the bound on results waiting for their consumer."""
 
 
-def available_cpus() -> int:
-    """CPUs this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+@overload
+def map_in_order(
+    function: Callable[[T], R], items: Iterable[T], *, n_jobs: int = 1, chunk_size: int = 8
+) -> Iterator[R]: ...
+
+
+@overload
+def map_in_order(
+    function: Callable[[T], R],
+    items: Iterable[T],
+    *,
+    isolated: WorkerLimits,
+    n_jobs: int = 1,
+    chunk_size: int = 8,
+) -> Iterator[R | Casualty]: ...
 
 
 def map_in_order(
     function: Callable[[T], R],
     items: Iterable[T],
     *,
+    isolated: WorkerLimits | None = None,
     n_jobs: int = 1,
     chunk_size: int = 8,
-) -> Iterator[R]:
+) -> Iterator[R] | Iterator[R | Casualty]:
     """Yield ``function(item)`` for each item, in order.
 
     ``function`` must be picklable when ``n_jobs`` is not 1; -1 means every CPU. At most
     ``CHUNKS_A_WINDOW`` chunks a worker are in flight, so memory does not grow with ``items``.
     The backend is joblib's, so ``joblib.parallel_config("dask")`` spreads the work over a cluster.
+
+    Where the work is ``isolated``, an item may crash, hang or eat its process's memory: it gives
+    a `Casualty` in place of its result and the others go on. Even one job has a process of its
+    own then, and ``function`` must lie in a module that can be imported.
     """
     workers = available_cpus() if n_jobs < 0 else max(n_jobs, 1)
     chunks = _chunked(items, chunk_size)
+    if isolated is not None:
+        return _map_isolated(function, chunks, workers, isolated)
     if workers == 1:
-        for chunk in chunks:
-            yield from _run_chunk(function, chunk)
-        return
-    yield from _map_on_workers(function, chunks, workers)
+        return (result for chunk in chunks for result in _run_chunk(function, chunk))
+    return _map_on_workers(partial(_attempt_chunk, function), chunks, workers)
+
+
+def _map_isolated(
+    function: Callable[[T], R], chunks: Iterator[list[T]], workers: int, limits: WorkerLimits
+) -> Iterator[R | Casualty]:
+    """A thread for each worker, which waits for a process that may die."""
+    from kpsearch.parallel.isolation import Crew, attempt_isolated, run_isolated
+
+    crew = Crew()
+    try:
+        if workers == 1:
+            for chunk in chunks:
+                yield from run_isolated(function, chunk, limits, crew)
+        else:
+            attempt = partial(attempt_isolated, function, limits=limits, crew=crew)
+            yield from _map_on_workers(attempt, chunks, workers, stop=crew.stop, prefer="threads")
+    finally:
+        crew.stop()
 
 
 def _map_on_workers(
-    function: Callable[[T], R], chunks: Iterator[list[T]], workers: int
+    attempt: Attempt[T, R],
+    chunks: Iterator[list[T]],
+    workers: int,
+    *,
+    stop: Callable[[], None] = lambda: None,
+    **backend: Any,
 ) -> Iterator[R]:
-    """`map_in_order` over processes.
+    """`map_in_order` over processes, or the ``backend`` that joblib is to prefer.
 
-    A consumer that stops early waits for the chunks that are being worked on, and an error comes
-    back as a value: joblib would kill the workers instead, noisily.
+    A consumer that stops early waits for the chunks that are being worked on, which ``stop`` may
+    cut short, and an error comes back as a value: joblib would kill the workers instead, noisily.
     """
     from joblib import Parallel, delayed
 
     with (
         _named_worker_death(),
         Parallel(
-            n_jobs=workers, return_as="generator", batch_size=1, pre_dispatch="3 * n_jobs"
+            n_jobs=workers,
+            return_as="generator",
+            batch_size=1,
+            pre_dispatch="3 * n_jobs",
+            **backend,
         ) as pool,
     ):
         while window := list(islice(chunks, CHUNKS_A_WINDOW * workers)):
             waiting = iter(window)
-            done = pool(delayed(_attempt_chunk)(function, chunk) for chunk in waiting)
+            done = pool(delayed(attempt)(chunk) for chunk in waiting)
             try:
                 for results, error in done:
                     yield from results
                     if error is not None:
                         raise error
+            except BaseException:
+                stop()
+                raise
             finally:
                 deque(waiting, maxlen=0)
                 deque(done, maxlen=0)
@@ -110,40 +162,6 @@ def _attempt_chunk(function: Callable[[T], R], chunk: list[T]) -> tuple[list[R],
 def _run_chunk(function: Callable[[T], R], chunk: list[T]) -> list[R]:
     with single_threaded():
         return [function(item) for item in chunk]
-
-
-@contextmanager
-def single_threaded() -> Iterator[None]:
-    """Within it OpenCV and BLAS use one thread: workers do not fight, sums do not reorder."""
-    import cv2
-
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        with single_threaded_products():
-            yield
-    finally:
-        cv2.setNumThreads(threads)
-
-
-@contextmanager
-def single_threaded_products() -> Iterator[None]:
-    """Within it BLAS and OpenMP use one thread.
-
-    Waking a second one costs more than the small matrix products of a query, many times over
-    when it has to wait for a busy core.
-    """
-    with _threadpools().limit(limits=1):
-        yield
-
-
-@lru_cache(maxsize=1)
-def _threadpools() -> Any:
-    """The thread pools loaded so far. numpy's BLAS is, scikit-learn's OpenMP may come later."""
-    import numpy as np  # noqa: F401
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
 
 
 def _chunked(items: Iterable[T], size: int) -> Iterator[list[T]]:
