@@ -21,7 +21,8 @@ def save(path: Path, seed: int) -> None:
 @pytest.fixture
 def in_a_folder(tmp_path, monkeypatch):
     """A folder with the files that README's examples name."""
-    (tmp_path / "catalogue").mkdir()
+    (tmp_path / "catalogue" / "old").mkdir(parents=True)
+    save(tmp_path / "catalogue" / "old" / "4.jpg", 4)
     for seed in range(4):
         save(tmp_path / "catalogue" / f"{seed}.jpg", seed)
     save(tmp_path / "photo.jpg", 2)
@@ -37,7 +38,9 @@ def test_the_python_example_runs_and_finds_the_picture(in_a_folder, capsys):
 
 def test_the_commands_run(in_a_folder, capsys):
     commands = re.findall(r"^    kpsearch (?!evaluate)(.*?)(?: +#.*)?$", README, re.MULTILINE)
-    assert [command.split()[0] for command in commands] == ["index", "query", "query", "info"]
+    names = [command.split()[0] for command in commands]
+    assert names[:4] == ["index", "query", "query", "info"]
+    assert names[4:] == ["index", "remove", "verify", "recover", "recover", "compact"]
     for command in commands:
         main(command.replace("~/", "").split(), standalone_mode=False)
     assert Path("out/index.html").exists()

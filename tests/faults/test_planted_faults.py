@@ -102,7 +102,7 @@ def test_two_thousand_pictures_lose_just_the_twenty_that_kill(index_with_bugs, t
     assert report["added"] == 1980
     kept = Snapshot.open(tmp_path / "index")
     assert {reject.path: reject.code for reject in kept.rejects.values()} == expected
-    assert all(reject.size_bytes and reject.mtime_ns for reject in kept.rejects())
+    assert all(reject.size_bytes and reject.mtime_ns for reject in kept.rejects.values())
     good = sorted(str(path) for path in folder.iterdir() if str(path) not in expected)
     assert [record.path for record in kept.records()] == good
 
