@@ -1,21 +1,28 @@
 """Long versions of the fault tests, each by a name of its own.
 
     python tools/long_faults.py mutants [--count 5000] [--seed 0] [--limit-s 5]
+    python tools/long_faults.py kills [--kills 2000] [--seed 0] [--folder DIR]
 
 ``mutants`` reads damaged pictures, in a process for each block of them, and demands of each that
 it is rejected with a code or read as a picture of a sane size, within the limit. A mutant that
-kills or hangs its process is named. Exits with 1 if anything went wrong.
+kills or hangs its process is named. ``kills`` ends writers by SIGKILL at random moments, a
+twentieth of them while they index pictures, and demands every commit that was acknowledged. Exits
+with 1 if anything went wrong.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 # The tests and the tools share what makes the damage.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
 
 
 def mutants(given: argparse.Namespace) -> int:
@@ -38,6 +45,22 @@ def mutants(given: argparse.Namespace) -> int:
     return len(result.faults)
 
 
+def kills(given: argparse.Namespace) -> int:
+    """SIGKILL writers at random moments; returns how many of the two kinds went wrong."""
+    shares = {"commits": given.kills, "pictures": max(given.kills // 20, 1)}
+    return sum(_kill(what, count, given) for what, count in shares.items())
+
+
+def _kill(what: str, count: int, given: argparse.Namespace) -> bool:
+    with tempfile.TemporaryDirectory(prefix="kpsearch-kills-", dir=given.folder) as folder:
+        command = [sys.executable, "-m", "tests.faults.killing", what, folder]
+        options = ["--kills", str(count), "--seed", str(given.seed)]
+        threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        environment = {**os.environ, **threads}
+        done = subprocess.run([*command, *options], cwd=ROOT, env=environment, check=False)
+    return done.returncode != 0
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     sections = parser.add_subparsers(required=True, metavar="SECTION")
@@ -46,6 +69,11 @@ def main() -> None:
     section.add_argument("--seed", type=int, default=0)
     section.add_argument("--limit-s", type=int, default=5)
     section.set_defaults(run=mutants)
+    section = sections.add_parser("kills", help="SIGKILL at random moments")
+    section.add_argument("--kills", type=int, default=2000)
+    section.add_argument("--seed", type=int, default=0)
+    section.add_argument("--folder", help="where to write; in memory it is a few times faster")
+    section.set_defaults(run=kills)
     given = parser.parse_args()
     sys.exit(1 if given.run(given) else 0)
 

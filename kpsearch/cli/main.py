@@ -29,17 +29,26 @@ class _Terminated(KeyboardInterrupt):
     """SIGTERM, made to end a command as SIGINT does: the batch is committed first."""
 
 
-def _terminate(*_: object) -> None:
-    raise _Terminated
+ENDINGS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: _Terminated}
+
+
+def _end(number: int, _: object) -> None:
+    """Interrupt the command, once: another Ctrl-C must not interrupt the commit that follows."""
+    for ending in ENDINGS:
+        signal.signal(ending, signal.SIG_IGN)
+    raise ENDINGS[signal.Signals(number)]
 
 
 class _Group(click.Group):
     """Turns our errors into a message and an exit status, never a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
-        signal.signal(signal.SIGTERM, _terminate)
+        before = {number: signal.signal(number, _end) for number in ENDINGS}
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            return result
         except KpsearchError as error:
             from kpsearch.images import escape_path
 

@@ -61,7 +61,7 @@ class Manifest:
 
 
 def _dump(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, indent=1, sort_keys=True).encode()
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _hash(value: Mapping[str, Any]) -> str:

@@ -93,8 +93,8 @@ class Storage:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            who = owner.read_text() if owner.exists() else "another process"
-            raise IndexLocked(f"{self.folder}: locked by {who}") from None
+            who = owner.read_text() if owner.exists() else ""  # empty after a full disk
+            raise IndexLocked(f"{self.folder}: locked by {who or 'another process'}") from None
         except OSError as error:
             raise CommitFailed(f"{self.folder}: cannot be written: {error.strerror}") from error
         try:

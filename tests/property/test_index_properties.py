@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import json
 import tempfile
@@ -163,8 +164,9 @@ def _places(value: object, path: tuple = ()) -> list[tuple]:
 
 def _with_its_hash(value: dict) -> bytes:
     rest = {key: item for key, item in value.items() if key != "hash"}
-    digest = xxhash.xxh3_128_hexdigest(json.dumps(rest, indent=1, sort_keys=True).encode())
-    return json.dumps({**rest, "hash": digest}, indent=1, sort_keys=True).encode()
+    dump = functools.partial(json.dumps, sort_keys=True, separators=(",", ":"))
+    digest = xxhash.xxh3_128_hexdigest(dump(rest).encode())
+    return dump({**rest, "hash": digest}).encode()
 
 
 @settings(deadline=None, max_examples=150)
