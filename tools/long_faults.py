@@ -2,12 +2,14 @@
 
     python tools/long_faults.py mutants [--count 5000] [--seed 0] [--limit-s 5]
     python tools/long_faults.py kills [--kills 2000] [--seed 0] [--folder DIR]
+    python tools/long_faults.py power [--rounds 100] [--seed 1]
 
 ``mutants`` reads damaged pictures, in a process for each block of them, and demands of each that
 it is rejected with a code or read as a picture of a sane size, within the limit. A mutant that
 kills or hangs its process is named. ``kills`` ends writers by SIGKILL at random moments, a
-twentieth of them while they index pictures, and demands every commit that was acknowledged. Exits
-with 1 if anything went wrong.
+twentieth of them while they index pictures, and demands every commit that was acknowledged.
+``power`` cuts the power of a simulated disk at every moment of an index's life. Exits with 1 if
+anything went wrong.
 """
 
 from __future__ import annotations
@@ -61,6 +63,22 @@ def _kill(what: str, count: int, given: argparse.Namespace) -> bool:
     return done.returncode != 0
 
 
+def power(given: argparse.Namespace) -> int:
+    """Cut the power, with other disks left each round; returns how many promises were broken."""
+    from tests.faults.simulation import Simulation
+
+    started, disks, broken = time.monotonic(), 0, 0
+    for seed in range(given.seed, given.seed + given.rounds):
+        simulation = Simulation(seed=seed)
+        for violation in simulation.violations():
+            broken += 1
+            print(f"seed {seed}: {violation}", file=sys.stderr)
+        disks += len(simulation.disks)
+    seconds = time.monotonic() - started
+    print(f"power: {disks} disks after a power cut, {broken} broken promises; {seconds:.0f} s")
+    return broken
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     sections = parser.add_subparsers(required=True, metavar="SECTION")
@@ -74,6 +92,10 @@ def main() -> None:
     section.add_argument("--seed", type=int, default=0)
     section.add_argument("--folder", help="where to write; in memory it is a few times faster")
     section.set_defaults(run=kills)
+    section = sections.add_parser("power", help="power cuts on a simulated disk")
+    section.add_argument("--rounds", type=int, default=100, help="of about 23,000 disks each")
+    section.add_argument("--seed", type=int, default=1)
+    section.set_defaults(run=power)
     given = parser.parse_args()
     sys.exit(1 if given.run(given) else 0)
 

@@ -169,6 +169,8 @@ def _broken_rules(storage: Storage, manifest: Manifest) -> Iterator[Damage]:
         try:
             for text in rules:
                 yield Damage(entry.name, text)
+        except OSError as error:
+            yield Damage(entry.name, f"cannot be read: {error.strerror}")
         except (IndexDamaged, ValueError) as error:  # a text that cannot be decoded is a ValueError
             yield Damage(entry.name, str(error))
 
@@ -194,11 +196,19 @@ def _broken_rules(storage: Storage, manifest: Manifest) -> Iterator[Damage]:
     if len(segments) < len(manifest.segments):
         return
     deletes = Deletes.none(words)
+
+    def deleted(entry: FileEntry) -> Iterator[str]:
+        nonlocal deletes
+        deletes = Deletes.read(held(entry))
+        yield from _deletes_flaws(deletes, segments, words)
+
+    def rejected(entry: FileEntry) -> Iterator[str]:
+        yield from _rejects_flaws(held(entry))
+
     if manifest.deletes is not None:
-        deletes = Deletes.read(held(manifest.deletes))
-        yield from within(manifest.deletes, _deletes_flaws(deletes, segments, words))
+        yield from within(manifest.deletes, deleted(manifest.deletes))
     if manifest.rejects is not None:
-        yield from within(manifest.rejects, _rejects_flaws(held(manifest.rejects)))
+        yield from within(manifest.rejects, rejected(manifest.rejects))
     for text in _collection_flaws(manifest, segments, deletes):
         yield Damage(manifests.NAME, text)
 

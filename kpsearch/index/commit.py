@@ -24,6 +24,19 @@ SPARE_BYTES = 1 << 20
 """Free space demanded beyond a new file."""
 
 
+def confirm_folder(storage: Storage) -> None:
+    """Have the disk confirm what a writer found, before it builds on that or removes anything.
+
+    1. A writer is killed after a rename and before the folder was synced.
+    2. The next one sees the renamed manifest and sweeps what only the one before it named.
+    3. The power is cut: the disk has forgotten the rename, and kept the removals.
+    """
+    try:
+        storage.sync_folder()
+    except OSError as error:
+        raise CommitFailed(f"{storage.folder}: {error.strerror}; nothing was committed") from error
+
+
 def new_name(kind: str, generation: int) -> str:
     """A name never used before, so that what an old manifest names is never something else."""
     return f"{kind}-{generation:06d}-{secrets.token_hex(4)}.h5"

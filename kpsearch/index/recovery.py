@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import numpy as np
 from kpsearch.errors import IndexDamaged, KpsearchError
 from kpsearch.index import manifest as manifests
 from kpsearch.index.check import CheckReport, check_index, load_both
-from kpsearch.index.commit import new_name, publish, write_file
+from kpsearch.index.commit import confirm_folder, new_name, publish, write_file
 from kpsearch.index.container import MappedFile
 from kpsearch.index.deletes import Deletes
 from kpsearch.index.segment import Segment
@@ -64,9 +65,17 @@ def recover(
     """
     load_both(storage)  # raises before a folder is made for the lock
     with storage.locked():
+        confirm_folder(storage)
         report = check_index(storage, progress)
-        current, previous, _ = load_both(storage)
-        hurt = {damage.file for damage in report.damage}
+        current, previous, unreadable = load_both(storage)
+        if [m and m.generation for m in (current, previous)] != [
+            report.generation,
+            report.previous,
+        ]:
+            raise IndexDamaged(
+                f"{storage.folder}: a manifest can be read only sometimes; try again"
+            )
+        hurt = {damage.file for damage in (*report.damage, *unreadable)}
         if to_previous:
             base = _previous(storage, current, previous, hurt)
         elif current is not None and not hurt:
@@ -85,6 +94,8 @@ def _previous(
     storage: Storage, current: Manifest | None, previous: Manifest | None, hurt: set[str]
 ) -> Manifest:
     folder = storage.folder
+    if previous is None and manifests.PREVIOUS in hurt:
+        raise IndexDamaged(f"{folder / manifests.PREVIOUS}: there is no generation to go back to")
     if previous is None or (current and previous.generation >= current.generation):
         raise KpsearchError(f"{folder}: there is no generation to go back to")
     if _lost(previous, hurt) or not hurt.isdisjoint(f.name for f in previous.files()):
@@ -141,7 +152,6 @@ def _publish(
     intact = current is not None and hurt.isdisjoint(file.name for file in current.files())
     publish(storage, new, current if intact else new)
     aside = _set_aside(storage, hurt)
-    sweep(storage)
     return Recovery(
         generation=new.generation,
         base=base.generation,
@@ -171,7 +181,10 @@ def _with_deletes_of(storage: Storage, manifest: Manifest, lost: bool) -> Manife
 
 
 def _held(storage: Storage, entry: FileEntry) -> MappedFile:
-    return MappedFile(entry, storage.map(entry.name))
+    try:
+        return MappedFile(entry, storage.map(entry.name))
+    except OSError as error:
+        raise IndexDamaged(f"{storage.folder / entry.name}: {error.strerror}") from error
 
 
 def _replaced(segments: list[Segment]) -> npt.NDArray[np.uint64]:
@@ -188,8 +201,15 @@ def _replaced(segments: list[Segment]) -> npt.NDArray[np.uint64]:
 
 
 def _set_aside(storage: Storage, hurt: set[str]) -> tuple[str, ...]:
-    """Rename the damaged files that are there, so that nobody takes them for the index's."""
-    there = sorted(name for name in storage.names() if name in hurt and OWN_NAME.fullmatch(name))
-    for name in there:
-        storage.replace(name, name + ASIDE)
-    return tuple(name + ASIDE for name in there)
+    """Rename the damaged files that are there, so that nobody takes them for the index's; sweep.
+
+    The index is recovered by now: where the disk refuses, they only stay where they are.
+    """
+    aside: list[str] = []
+    with contextlib.suppress(OSError):
+        for name in storage.names():
+            if name in hurt and OWN_NAME.fullmatch(name):
+                storage.replace(name, name + ASIDE)
+                aside.append(name + ASIDE)
+        sweep(storage)
+    return tuple(aside)

@@ -59,10 +59,17 @@ class Storage:
             for part in parts:
                 view = memoryview(part)
                 while view:
-                    view = view[os.write(descriptor, view[:PIECE_BYTES]) :]
-            os.fsync(descriptor)
+                    view = view[self._write(descriptor, view[:PIECE_BYTES]) :]
+            self._sync(descriptor)
         finally:
             os.close(descriptor)
+
+    def _write(self, descriptor: int, piece: memoryview) -> int:
+        """Bytes written, which may be fewer than there are."""
+        return os.write(descriptor, piece)
+
+    def _sync(self, descriptor: int) -> None:
+        os.fsync(descriptor)
 
     def replace(self, source: str, target: str) -> None:
         """Rename ``source`` over ``target``, at once for every reader."""

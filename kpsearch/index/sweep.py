@@ -6,7 +6,7 @@ import contextlib
 import re
 from typing import TYPE_CHECKING
 
-from kpsearch.errors import IndexDamaged, IndexMissing, UsageError
+from kpsearch.errors import CommitFailed, IndexDamaged, IndexMissing, UsageError
 from kpsearch.index import manifest as manifests
 
 if TYPE_CHECKING:
@@ -23,18 +23,16 @@ def sweep(storage: Storage) -> None:
     """Remove our files that no manifest names: what a commit left behind, or has replaced.
 
     The generation before the current one keeps its files, for readers that are just opening it
-    and to go back to. Nothing is removed under a damaged manifest, and what cannot be removed now
-    will be another time.
+    and to go back to. Nothing is removed while either manifest is damaged or cannot be read, and
+    what cannot be removed now will be another time.
     """
     known: set[str] = set()
     try:
-        with contextlib.suppress(IndexMissing):
-            known.update(entry.name for entry in manifests.load(storage).files())
+        for manifest in (manifests.NAME, manifests.PREVIOUS):
+            with contextlib.suppress(IndexMissing):
+                known.update(entry.name for entry in manifests.load(storage, manifest).files())
     except IndexDamaged:
         return
-    with contextlib.suppress(IndexMissing, IndexDamaged):
-        previous = manifests.load(storage, manifests.PREVIOUS)
-        known.update(entry.name for entry in previous.files())
     with contextlib.suppress(OSError):
         for name in storage.names():
             if OWN_NAME.fullmatch(name) and name not in known:
@@ -43,7 +41,10 @@ def sweep(storage: Storage) -> None:
 
 def refuse_to_begin(storage: Storage) -> None:
     """An index is begun in an empty folder: never among other files, never over a damaged one."""
-    names = [name for name in storage.names() if not name.startswith(".")]
+    try:
+        names = [name for name in storage.names() if not name.startswith(".")]
+    except OSError as error:
+        raise CommitFailed(f"{storage.folder}: cannot be read: {error.strerror}") from error
     if any(name.startswith("segment-") and OWN_NAME.fullmatch(name) for name in names):
         raise IndexDamaged(f"{storage.folder / manifests.NAME}: missing, its segments are there")
     foreign = [name for name in names if not OWN_NAME.fullmatch(name)]

@@ -14,7 +14,7 @@ import numpy as np
 from kpsearch.errors import CommitFailed, CommitUncertain, IndexMismatch, IndexMissing
 from kpsearch.index import manifest as manifests
 from kpsearch.index.check import require_whole
-from kpsearch.index.commit import new_name, publish, write_file
+from kpsearch.index.commit import confirm_folder, new_name, publish, write_file
 from kpsearch.index.deletes import Deletes
 from kpsearch.index.interrupts import interrupts_deferred
 from kpsearch.index.manifest import Manifest, SegmentEntry
@@ -53,6 +53,7 @@ class IndexWriter:
     def __enter__(self) -> IndexWriter:
         with contextlib.ExitStack() as entering:
             entering.enter_context(self.storage.locked())
+            confirm_folder(self.storage)
             try:
                 self.manifest = manifests.load(self.storage)
             except IndexMissing:
