@@ -3,12 +3,14 @@
     python tools/long_faults.py mutants [--count 5000] [--seed 0] [--limit-s 5]
     python tools/long_faults.py kills [--kills 2000] [--seed 0] [--folder DIR]
     python tools/long_faults.py power [--rounds 100] [--seed 1]
+    python tools/long_faults.py damage [--times 20] [--seed 1]
 
 ``mutants`` reads damaged pictures, in a process for each block of them, and demands of each that
 it is rejected with a code or read as a picture of a sane size, within the limit. A mutant that
 kills or hangs its process is named. ``kills`` ends writers by SIGKILL at random moments, a
 twentieth of them while they index pictures, and demands every commit that was acknowledged.
-``power`` cuts the power of a simulated disk at every moment of an index's life. Exits with 1 if
+``power`` cuts the power of a simulated disk at every moment of an index's life. ``damage`` harms
+the files of an index, a tenth of the times on the disk, and recovers a fifth. Exits with 1 if
 anything went wrong.
 """
 
@@ -79,6 +81,48 @@ def power(given: argparse.Namespace) -> int:
     return broken
 
 
+def damage(given: argparse.Namespace) -> int:
+    """Harm files of an index, and recover; returns how many promises were broken."""
+    from tests.faults.damage import all_harms, sample_files, violations_of
+    from tests.faults.salvage import violations_of_recovery
+    from tests.memory import MemoryStorage
+
+    started = time.monotonic()
+    wrong, harms, recoveries = [], 0, 0
+    whole = sample_files()
+    for harms, harm in enumerate(all_harms(whole, given.seed, given.times), 1):
+        wrong += violations_of(harm, MemoryStorage(harm.done_to(whole)))
+        if harms % 5 == 0 and len(harm.files) == 1:
+            recoveries += 1
+            wrong += violations_of_recovery(harm, MemoryStorage(harm.done_to(whole)), whole)
+    on_disk, found = _damage_on_disk(given)
+    wrong += found
+    for text in wrong:
+        print(text)
+    print(
+        f"damage: {harms} harms in memory, {on_disk} on the disk, {recoveries} recoveries, "
+        f"{len(wrong)} violations; {time.monotonic() - started:.0f} s"
+    )
+    return len(wrong)
+
+
+def _damage_on_disk(given: argparse.Namespace) -> tuple[int, list[str]]:
+    """How many harms were done in another process, and what was wrong with what came of them."""
+    from kpsearch.index import Storage
+    from tests.faults.damage import write_sample
+
+    with tempfile.TemporaryDirectory() as folder:
+        index = os.path.join(folder, "index")
+        write_sample(Storage(index))
+        numbers = [str(number) for number in (given.seed, 10, given.times)]
+        command = [sys.executable, "-m", "tests.faults.real_files", index, *numbers]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, check=False)
+    lines = done.stdout.splitlines()
+    if done.returncode != 0:
+        lines += [f"the process ended with {done.returncode}", "0"]
+    return int(lines[-1]), lines[:-1]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     sections = parser.add_subparsers(required=True, metavar="SECTION")
@@ -96,6 +140,10 @@ def main() -> None:
     section.add_argument("--rounds", type=int, default=100, help="of about 23,000 disks each")
     section.add_argument("--seed", type=int, default=1)
     section.set_defaults(run=power)
+    section = sections.add_parser("damage", help="flipped, zeroed, cut and swapped files")
+    section.add_argument("--times", type=int, default=20, help="as many as in the suite")
+    section.add_argument("--seed", type=int, default=1)
+    section.set_defaults(run=damage)
     given = parser.parse_args()
     sys.exit(1 if given.run(given) else 0)
 

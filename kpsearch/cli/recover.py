@@ -45,6 +45,8 @@ def _summary(recovery: Recovery, index: str) -> str:
         f"{name}: generation {recovery.base} recovered as generation {recovery.generation}, "
         f"{recovery.images} images"
     ]
+    if recovery.base < recovery.latest:
+        lines.append(f"what was committed after generation {recovery.base} is not in it")
     if recovery.lost_images:
         lines.append(f"{recovery.lost_images} images are lost: index their folders again")
     if recovery.restored_deletes:

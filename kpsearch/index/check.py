@@ -6,6 +6,7 @@ process.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from kpsearch.index.text import TextColumn
 from kpsearch.vocabulary import unpack_vocabulary
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from kpsearch.index.container import FileEntry
     from kpsearch.index.manifest import Manifest
     from kpsearch.index.storage import Storage
@@ -141,7 +144,11 @@ def load_both(storage: Storage) -> tuple[Manifest | None, Manifest | None, list[
     first = isinstance(current, manifests.Manifest) and current.generation == 1
     if previous is None and not first:
         damage.append(Damage(manifests.PREVIOUS, "missing"))
-    return _readable(current), _readable(previous), damage
+    now, before = _readable(current), _readable(previous)
+    if now is not None and before is not None and before.generation > now.generation:
+        text = f"generation {now.generation} is current, {before.generation} the one before"
+        damage += [Damage(name, text) for name in (manifests.NAME, manifests.PREVIOUS)]
+    return now, before, damage
 
 
 def _load(storage: Storage, name: str) -> Manifest | Damage | None:
@@ -171,8 +178,10 @@ def _broken_rules(storage: Storage, manifest: Manifest) -> Iterator[Damage]:
                 yield Damage(entry.name, text)
         except OSError as error:
             yield Damage(entry.name, f"cannot be read: {error.strerror}")
-        except (IndexDamaged, ValueError) as error:  # a text that cannot be decoded is a ValueError
-            yield Damage(entry.name, str(error))
+        except IndexDamaged as error:
+            yield Damage(entry.name, str(error).removeprefix(f"{entry.name}: "))
+        except (ValueError, IndexError, TypeError) as error:
+            yield Damage(entry.name, f"its arrays do not fit each other ({error})")
 
     words = -1
 
@@ -188,29 +197,37 @@ def _broken_rules(storage: Storage, manifest: Manifest) -> Iterator[Damage]:
 
     def segment(entry: manifests.SegmentEntry) -> Iterator[str]:
         found = Segment(entry, held(entry.file), words)
-        yield from _segment_flaws(found)
-        segments.append(found)
+        flaws = list(_segment_flaws(found))
+        yield from flaws
+        if not flaws:
+            segments.append(found)
 
     for entry in manifest.segments:
         yield from within(entry.file, segment(entry))
     if len(segments) < len(manifest.segments):
         return
-    deletes = Deletes.none(words)
+    yield from _ids_flaws(manifest, segments)
+    deleted: npt.NDArray[np.uint64] | None = None
 
-    def deleted(entry: FileEntry) -> Iterator[str]:
-        nonlocal deletes
-        deletes = Deletes.read(held(entry))
-        yield from _deletes_flaws(deletes, segments, words)
+    def deletes(entry: FileEntry) -> Iterator[str]:
+        nonlocal deleted
+        found = Deletes.read(held(entry))
+        flaws = list(_deletes_flaws(found, segments, words))
+        yield from flaws
+        if not flaws:
+            deleted = found.ids
 
-    def rejected(entry: FileEntry) -> Iterator[str]:
+    def rejects(entry: FileEntry) -> Iterator[str]:
         yield from _rejects_flaws(held(entry))
 
-    if manifest.deletes is not None:
-        yield from within(manifest.deletes, deleted(manifest.deletes))
+    if manifest.deletes is None:
+        deleted = np.empty(0, np.uint64)
+    else:
+        yield from within(manifest.deletes, deletes(manifest.deletes))
     if manifest.rejects is not None:
-        yield from within(manifest.rejects, rejected(manifest.rejects))
-    for text in _collection_flaws(manifest, segments, deletes):
-        yield Damage(manifests.NAME, text)
+        yield from within(manifest.rejects, rejects(manifest.rejects))
+    if deleted is not None:
+        yield from _path_flaws(segments, deleted)
 
 
 def _segment_flaws(segment: Segment) -> Iterator[str]:
@@ -229,6 +246,9 @@ def _segment_flaws(segment: Segment) -> Iterator[str]:
         yield "an image has no size, so its keypoints have no place"
     for name in ("path", "category", "warning"):
         column = TextColumn.read(segment.array, f"images/{name}")
+        if column.blob.dtype != np.uint8 or column.start.dtype != np.uint32:
+            yield f"images/{name} is no text"
+            return
         if len(column) != len(segment) or not rises(column.start, len(column.blob)):
             yield f"images/{name} is out of order"
             return
@@ -258,6 +278,9 @@ def _lists_rise(segment: Segment) -> bool:
 
 
 def _deletes_flaws(deletes: Deletes, segments: list[Segment], words: int) -> Iterator[str]:
+    if deletes.ids.dtype != np.uint64 or deletes.postings.dtype != np.uint32:
+        yield "its arrays are not of the types they should be"
+        return
     found = Deletes.of(deletes.ids, segments, words)
     if not np.array_equal(found.ids, deletes.ids):
         yield "it deletes images that are not there"
@@ -270,17 +293,21 @@ def _rejects_flaws(file: MappedFile) -> Iterator[str]:
         yield "a path is rejected twice"
 
 
-def _collection_flaws(
-    manifest: Manifest, segments: list[Segment], deletes: Deletes
-) -> Iterator[str]:
-    ids = np.concatenate([np.empty(0, np.uint64), *(segment.ids for segment in segments)])
-    if not (ids[1:] > ids[:-1]).all() or (len(ids) and int(ids[-1]) >= manifest.next_id):
-        yield "the ids of its images are out of order"
+def _ids_flaws(manifest: Manifest, segments: list[Segment]) -> Iterator[Damage]:
+    lowest = 0
+    for segment in segments:
+        ids = [lowest - 1, *segment.ids.tolist(), manifest.next_id]
+        if any(b <= a for a, b in itertools.pairwise(ids)):
+            yield Damage(segment.name, "the ids of its images are out of order")
+        else:
+            lowest = ids[-2] + 1
+
+
+def _path_flaws(segments: list[Segment], deleted: npt.NDArray[np.uint64]) -> Iterator[Damage]:
     paths: set[bytes] = set()
     for segment in segments:
-        live = np.flatnonzero(~np.isin(segment.ids, deletes.ids))
-        for image in live.tolist():
+        for image in np.flatnonzero(~np.isin(segment.ids, deleted)).tolist():
             path = segment.path_bytes(image)
             if path in paths:
-                yield f"image {os.fsdecode(path)} is in it twice"
+                yield Damage(segment.name, f"image {os.fsdecode(path)} is in the index twice")
             paths.add(path)

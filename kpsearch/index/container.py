@@ -11,7 +11,7 @@ import math
 import mmap
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,13 +68,9 @@ class FileEntry:
     """xxh3-128 of all bytes but those of the bulk arrays."""
     arrays: Mapping[str, ArrayPlace]
 
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> FileEntry:
-        """Inverse of `to_json`; KeyError, TypeError or ValueError on anything else."""
+        """From plain JSON values; KeyError, TypeError or ValueError on anything else."""
         if value["name"] != os.path.basename(value["name"]):
             raise ValueError(f"{value['name']!r} is no name of a file in the index's folder")
         return cls(

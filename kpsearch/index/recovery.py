@@ -38,10 +38,12 @@ class Recovery:
     generation: int
     base: int
     """The generation that was recovered."""
+    latest: int
+    """The last generation there was: what was committed after the base is not in it."""
     images: int
     """Live now."""
     lost_images: int
-    """Of the base, in segments that had to be left out."""
+    """Of the base, in segments that had to be left out; deleted ones too if that list is lost."""
     set_aside: tuple[str, ...]
     """Damaged files, by their new names."""
     restored_deletes: bool
@@ -87,7 +89,8 @@ def recover(
 
 def _unchanged(storage: Storage, manifest: Manifest) -> Recovery:
     images = Snapshot(storage, manifest).images
-    return Recovery(manifest.generation, manifest.generation, images, 0, (), False, False)
+    generation = manifest.generation
+    return Recovery(generation, generation, generation, images, 0, (), False, False)
 
 
 def _previous(
@@ -135,32 +138,43 @@ def _publish(
     known = [generation for generation in (report.generation, report.previous) if generation]
     # An unreadable manifest was of a later generation than the one before it.
     latest = max(known) + (report.generation is None)
-    kept = tuple(entry for entry in base.segments if entry.file.name not in hurt)
+    next_id = max(base.next_id, 0 if current is None else current.next_id)
+    left = _left_of(storage, replace(base, generation=latest, next_id=next_id), hurt)
     lost_deletes = base.deletes is not None and base.deletes.name in hurt
-    rejects_hurt = base.rejects is not None and base.rejects.name in hurt
-    left = replace(
-        base,
-        generation=latest,
-        segments=kept,
-        deletes=None if lost_deletes else base.deletes,
-        rejects=None if rejects_hurt else base.rejects,
-        next_id=max(base.next_id, 0 if current is None else current.next_id),
-    )
-    if lost_deletes or kept != base.segments:
-        left = _with_deletes_of(storage, left, lost_deletes)
+    lost_images = _lost(base, hurt)
+    if not lost_deletes:
+        lost_images -= _deleted(storage, base) - _deleted(storage, left)
     new = manifests.following(left)
     intact = current is not None and hurt.isdisjoint(file.name for file in current.files())
+    aside = _set_aside_manifests(storage, report, hurt)
     publish(storage, new, current if intact else new)
-    aside = _set_aside(storage, hurt)
+    aside += _set_aside(storage, hurt)
     return Recovery(
         generation=new.generation,
         base=base.generation,
+        latest=latest,
         images=Snapshot(storage, new).images,
-        lost_images=_lost(base, hurt),
+        lost_images=lost_images,
         set_aside=aside,
         restored_deletes=lost_deletes,
         changed=True,
     )
+
+
+def _left_of(storage: Storage, base: Manifest, hurt: set[str]) -> Manifest:
+    """A generation without its damaged files."""
+    kept = tuple(entry for entry in base.segments if entry.file.name not in hurt)
+    lost_deletes = base.deletes is not None and base.deletes.name in hurt
+    lost_rejects = base.rejects is not None and base.rejects.name in hurt
+    left = replace(
+        base,
+        segments=kept,
+        deletes=None if lost_deletes else base.deletes,
+        rejects=None if lost_rejects else base.rejects,
+    )
+    if lost_deletes or kept != base.segments:
+        left = _with_deletes_of(storage, left, lost_deletes)
+    return left
 
 
 def _with_deletes_of(storage: Storage, manifest: Manifest, lost: bool) -> Manifest:
@@ -178,6 +192,13 @@ def _with_deletes_of(storage: Storage, manifest: Manifest, lost: bool) -> Manife
     if len(deletes.ids):
         file = write_file(storage, new_name("deletes", manifest.generation + 1), deletes.pack())
     return replace(manifest, deletes=file)
+
+
+def _deleted(storage: Storage, manifest: Manifest) -> int:
+    """How many images are deleted in a generation."""
+    if manifest.deletes is None:
+        return 0
+    return len(Deletes.read(_held(storage, manifest.deletes)).ids)
 
 
 def _held(storage: Storage, entry: FileEntry) -> MappedFile:
@@ -198,6 +219,19 @@ def _replaced(segments: list[Segment]) -> npt.NDArray[np.uint64]:
                 older.append(int(segment.ids[image]))
             seen.add(path)
     return np.array(sorted(older), np.uint64)
+
+
+def _set_aside_manifests(storage: Storage, report: CheckReport, hurt: set[str]) -> tuple[str, ...]:
+    """Rename the manifests that cannot be read: others are about to take their place."""
+    found = ((manifests.NAME, report.generation), (manifests.PREVIOUS, report.previous))
+    aside: list[str] = []
+    with contextlib.suppress(OSError):
+        there = hurt.intersection(storage.names())
+        for name, generation in found:
+            if generation is None and name in there:
+                storage.replace(name, name + ASIDE)
+                aside.append(name + ASIDE)
+    return tuple(aside)
 
 
 def _set_aside(storage: Storage, hurt: set[str]) -> tuple[str, ...]:

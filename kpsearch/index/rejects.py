@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from kpsearch.errors import IndexDamaged
 from kpsearch.index.container import MappedFile
 from kpsearch.index.packing import Packing, pack
 from kpsearch.index.text import TextColumn
@@ -32,10 +33,17 @@ def pack_rejects(rejects: Iterable[Reject]) -> Packing:
 
 
 def read_rejects(file: MappedFile) -> dict[str, Reject]:
-    """The rejects of a mapped file, by path."""
+    """The rejects of a mapped file, by path; raises `IndexDamaged` if they cannot be read."""
+    try:
+        return {reject.path: reject for reject in _rejects(file)}
+    except UnicodeDecodeError as error:
+        raise IndexDamaged(f"{file.entry.name}: {error}") from error
+
+
+def _rejects(file: MappedFile) -> list[Reject]:
     paths, codes, texts = (TextColumn.read(file.array, name) for name in ("path", "code", "text"))
     sizes, times = file.array("size_bytes"), file.array("mtime_ns")
-    found = [
+    return [
         Reject(
             path=os.fsdecode(paths[row]),
             code=codes[row].decode(),
@@ -45,4 +53,3 @@ def read_rejects(file: MappedFile) -> dict[str, Reject]:
         )
         for row in range(len(paths))
     ]
-    return {reject.path: reject for reject in found}

@@ -165,9 +165,16 @@ class Segment:
 
     def _check_shape(self, words: int) -> None:
         images, total = self.entry.images, self.entry.keypoints
-        expected = (words + 1, images + 1, images, total, total)
-        arrays = (self.start, self.keypoint_start, self.ids, self.keypoint, self.signature)
-        fits = expected == tuple(len(array) for array in arrays)
+        fits = all(
+            array.dtype == dtype and array.shape == (length,)
+            for array, dtype, length in (
+                (self.start, np.uint32, words + 1),
+                (self.keypoint_start, np.uint32, images + 1),
+                (self.ids, np.uint64, images),
+                (self.keypoint, np.uint32, total),
+                (self.signature, np.uint64, total),
+            )
+        )
         if not (fits and rises(self.start, total) and rises(self.keypoint_start, total)):
             raise IndexDamaged(f"{self.name}: its arrays do not fit the manifest")
 
@@ -251,12 +258,25 @@ class Segment:
     def _categories(self) -> TextColumn:
         return self._column("images/category")
 
+    @cached_property
+    def _warnings(self) -> TextColumn:
+        return self._column("images/warning")
+
     def _column(self, name: str) -> TextColumn:
         return TextColumn.read(self._file.array, name)
 
+    def _text(self, column: TextColumn, image: int) -> str:
+        try:
+            return column[image].decode()
+        except (IndexDamaged, UnicodeDecodeError) as error:
+            raise IndexDamaged(f"{self.name}: {error}") from None
+
     def path_bytes(self, image: int) -> bytes:
         """Path of an image, as the file system spells it."""
-        return self._paths[image]
+        try:
+            return self._paths[image]
+        except IndexDamaged as error:
+            raise IndexDamaged(f"{self.name}: {error}") from None
 
     @property
     def path_hash(self) -> npt.NDArray[np.uint64]:
@@ -267,11 +287,11 @@ class Segment:
         """All that is known of an image."""
         array = self.array
         return ImageRecord(
-            path=os.fsdecode(self._paths[image]),
+            path=os.fsdecode(self.path_bytes(image)),
             size=ImageSize(int(self.width[image]), int(self.height[image])),
             size_bytes=int(array("images/size_bytes")[image]),
             mtime_ns=int(array("images/mtime_ns")[image]),
             content_hash=array("images/content_hash")[image].tobytes(),
-            category=self._categories[image].decode(),
-            warning=self._column("images/warning")[image].decode(),
+            category=self._text(self._categories, image),
+            warning=self._text(self._warnings, image),
         )

@@ -19,7 +19,7 @@ class TextColumn:
     """n byte strings, end to end."""
 
     blob: npt.NDArray[np.uint8]
-    start: npt.NDArray[np.uint64]
+    start: npt.NDArray[np.unsignedinteger[Any]]
     """(n + 1,): string i is ``blob[start[i]:start[i + 1]]``."""
 
     @classmethod

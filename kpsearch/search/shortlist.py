@@ -118,7 +118,9 @@ def verify_shortlist(
     sizes = snapshot.image_sizes[shortlist.slots].astype(np.int64)
     size, pairs, start = features.image_size, shortlist.pairs, shortlist.start
     outcomes = verify(pairs, start, size, sizes, prior, options)
-    weights = np.add.reduceat(np.append(pairs.weight, 0.0), start[:-1])
+    # One by one in their order: equal pairs, equal sums, wherever in the shortlist they stand.
+    owners = np.repeat(np.arange(len(shortlist)), start[1:] - start[:-1])
+    weights = np.bincount(owners, weights=pairs.weight, minlength=len(shortlist))
     limit = log10(options.false_alarms) - log10(len(shortlist))
     candidates = [
         Candidate(

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import itertools
 import json
 import tempfile
 
 import numpy as np
 import pytest
-import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from kpsearch.errors import IndexDamaged
-from kpsearch.features import extract_features
-from kpsearch.images import read_image
 from kpsearch.index import (
     ImageRecord,
     IndexWriter,
@@ -26,11 +21,10 @@ from kpsearch.index import (
     quantise_keypoints,
 )
 from kpsearch.index.container import MappedFile
-from kpsearch.index.manifest import Manifest, SegmentEntry, parse
+from kpsearch.index.manifest import Manifest, SegmentEntry, parse, sealed
 from kpsearch.index.packing import pack
 from kpsearch.index.rejects import pack_rejects, read_rejects
-from kpsearch.options import FeatureOptions, SearchOptions
-from kpsearch.search import Searcher, StageLog
+from kpsearch.options import FeatureOptions
 from kpsearch.types import ImageSize, Reject
 from tests.indexes import (
     WORDS,
@@ -164,9 +158,7 @@ def _places(value: object, path: tuple = ()) -> list[tuple]:
 
 def _with_its_hash(value: dict) -> bytes:
     rest = {key: item for key, item in value.items() if key != "hash"}
-    dump = functools.partial(json.dumps, sort_keys=True, separators=(",", ":"))
-    digest = xxhash.xxh3_128_hexdigest(dump(rest).encode())
-    return dump({**rest, "hash": digest}).encode()
+    return sealed(rest)
 
 
 @settings(deadline=None, max_examples=150)
@@ -216,61 +208,3 @@ def test_word_statistics_forget_the_deleted(counts, data):
         assert (found.images, found.keypoints) == (expected.images, expected.keypoints)
         assert [r.path for r in found.records()] == [r.path for r in expected.records()]
         assert all(found.find(f"/pictures/{slot}.jpg") is None for slot in gone)
-
-
-@pytest.fixture(scope="module")
-def pictures(catalogue, catalogue_index):
-    """The catalogue's images as an index takes them, and the features of a photo."""
-    snapshot = Snapshot.open(catalogue_index)
-    options = snapshot.manifest.features
-    images = []
-    for path in sorted((catalogue / "catalogue").iterdir())[:6]:
-        features = extract_features(read_image(path), options)
-        words = snapshot.vocabulary.quantise(features.descriptors)
-        points = quantise_keypoints(
-            features.xy,
-            features.scale,
-            features.angle_rad,
-            features.image_size,
-            words.ids[:, 0],
-            words.signatures[:, 0],
-        )
-        images.append((record(str(path)), points))
-    photo = extract_features(read_image(catalogue / "photos" / "query-000000.jpg"), options)
-    return snapshot.vocabulary, images, photo
-
-
-def _ranking(folder: str, photo) -> list[tuple]:
-    hits = Searcher.open(folder).rank(photo, SearchOptions(), StageLog())
-    return [(hit.path, hit.score, hit.verified, hit.inliers) for hit in hits]
-
-
-@few
-@given(st.data())
-def test_a_ranking_does_not_depend_on_the_commits_that_led_to_it(pictures, data):
-    vocabulary, images, photo = pictures
-    cuts = sorted(data.draw(st.sets(st.integers(1, len(images) - 1))))
-    bounds = [0, *cuts, len(images)]
-    batches = [images[a:b] for a, b in itertools.pairwise(bounds)]
-    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as many:
-        write_index(one, [images], vocabulary=vocabulary)
-        write_index(many, batches, vocabulary=vocabulary)
-        expected = _ranking(one, photo)
-        assert len(expected) > 1
-        assert _ranking(many, photo) == expected
-
-
-@few
-@given(st.data())
-def test_a_ranking_forgets_images_that_were_replaced_and_put_back(pictures, data):
-    vocabulary, images, photo = pictures
-    slot = data.draw(st.integers(0, len(images) - 1))
-    stranger = random_keypoints(np.random.default_rng(5), 300, len(vocabulary))
-    image, points = images[slot]
-    with tempfile.TemporaryDirectory() as plain, tempfile.TemporaryDirectory() as changed:
-        write_index(plain, [images], vocabulary=vocabulary)
-        write_index(changed, [images], vocabulary=vocabulary)
-        with IndexWriter(changed) as writer:
-            writer.commit([(image, stranger)])
-            writer.commit([(image, points)])
-        assert _ranking(changed, photo) == _ranking(plain, photo)
