@@ -1,4 +1,4 @@
-"""A run that is killed at any step leaves an index that opens, and that the next run completes."""
+"""A writer that is killed at any step leaves an index that opens, and that the next completes."""
 
 from __future__ import annotations
 
@@ -7,24 +7,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
-import pytest
-import xxhash
-
 from kpsearch.errors import IndexMissing
-from kpsearch.index import Snapshot, Storage
+from kpsearch.index import IndexWriter, Snapshot, Storage, check_index
 from kpsearch.index import manifest as manifests
-from kpsearch.indexing import build_index
-from tests.textures import textured
+from kpsearch.options import FeatureOptions
+from tests.indexes import random_images, small_vocabulary
+
+IMAGES = random_images([3, 0, 5, 2])
+BATCHES = [IMAGES[:2], IMAGES[2:]]
 
 KILLED_AT_EVERY_STEP = """
 import os, signal, sys
-import cv2
-from kpsearch.indexing import build_index, job
+from tests.unit.test_index_interrupted import commit_all
 
-pictures, vocabulary, root = sys.argv[1:]
-cv2.setNumThreads(1)
-job.BATCH_IMAGES = 2
+root = sys.argv[1]
 steps = 0
 
 
@@ -46,7 +42,7 @@ def counted(name, last):
 def run(last):
     for name in ("open", "write", "fsync", "replace", "unlink"):
         counted(name, last)
-    build_index([pictures], f"{root}/{last}", vocabulary=vocabulary)
+    commit_all(f"{root}/{last}")
 
 
 last = 0
@@ -64,19 +60,14 @@ print(last - 1)
 """
 
 
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pictures")
-    for seed in range(4):
-        coded = cv2.imencode(".png", textured(seed, 80, 60))[1]
-        (folder / f"{seed}.png").write_bytes(coded.tobytes())
-    return folder
-
-
-def _check_files(snapshot: Snapshot) -> None:
-    for entry in snapshot.manifest.files():
-        content = b"".join(snapshot.storage.read(entry.name))
-        assert xxhash.xxh3_128_hexdigest(content) == entry.whole_hash
+def commit_all(folder: str | os.PathLike[str]) -> None:
+    """Commit the batches that are not in the index yet."""
+    with IndexWriter(folder) as writer:
+        if writer.manifest is None:
+            writer.create(FeatureOptions(), small_vocabulary())
+        for batch in BATCHES:
+            if writer.snapshot().find(batch[0][0].path) is None:
+                writer.commit(batch)
 
 
 def _known_names(folder: Path) -> set[str]:
@@ -86,38 +77,35 @@ def _known_names(folder: Path) -> set[str]:
     return named | {manifests.NAME, manifests.PREVIOUS, ".lock", ".lock-owner"}
 
 
-def test_a_run_killed_at_any_step_is_completed_by_the_next(pictures, tmp_path):
-    build_index([pictures], tmp_path / "whole")
-    expected = [record.path for record in Snapshot.open(tmp_path / "whole").records()]
-    assert len(expected) == 4
-    vocabulary = next((tmp_path / "whole").glob("vocabulary-*.h5"))
-    root = tmp_path / "killed"
-    root.mkdir()
+def _images(folder: Path) -> int:
+    """How many images a killed writer has left; -1 where it has left no index."""
+    try:
+        snapshot = Snapshot.open(folder)
+    except IndexMissing:
+        return -1
+    assert check_index(Storage(folder)).damage == ()
+    return snapshot.images
+
+
+def test_a_run_killed_at_any_step_is_completed_by_the_next(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", KILLED_AT_EVERY_STEP, pictures, vocabulary, root],
+        [sys.executable, "-c", KILLED_AT_EVERY_STEP, tmp_path],
         capture_output=True,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        cwd=Path(__file__).parents[2],
         check=False,
     )
     assert done.returncode == 0, done.stderr
     kills = int(done.stdout)
     assert kills > 25
-    found: list[int] = []
+    found = []
     for step in range(1, kills + 1):
-        folder = root / str(step)
-        try:
-            snapshot = Snapshot.open(folder)
-        except IndexMissing:
-            found.append(-1)
-        else:
-            _check_files(snapshot)
-            found.append(snapshot.images)
-        report = build_index([pictures], folder, vocabulary=vocabulary)
-        assert report.added == 4 - max(found[-1], 0)
-        snapshot = Snapshot.open(folder)
-        _check_files(snapshot)
-        assert [record.path for record in snapshot.records()] == expected
+        folder = tmp_path / str(step)
+        found.append(_images(folder))
+        commit_all(folder)
+        assert check_index(Storage(folder)).damage == ()
+        records = [record.path for record in Snapshot.open(folder).records()]
+        assert records == [record.path for record, _ in IMAGES]
         assert set(os.listdir(folder)) <= _known_names(folder)
     assert found == sorted(found)
     assert set(found) == {-1, 0, 2, 4}
