@@ -34,8 +34,8 @@ ENDINGS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: _Terminated}
 
 def _end(number: int, _: object) -> None:
     """Interrupt the command, once: another Ctrl-C must not interrupt the commit that follows."""
-    for ending in ENDINGS:
-        signal.signal(ending, signal.SIG_IGN)
+    for ending in ENDINGS:  # not SIG_IGN: Python complains if one is on its way just now
+        signal.signal(ending, lambda *_: None)
     raise ENDINGS[signal.Signals(number)]
 
 

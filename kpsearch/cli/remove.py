@@ -21,7 +21,9 @@ def remove(targets: tuple[str, ...], index: str, as_json: bool) -> None:
     from kpsearch.images import escape_path
     from kpsearch.indexing import remove_images
 
-    wanted = [int(target) if target.isdecimal() else target for target in targets]
+    # An id has at most 19 digits; what has more is a strange file name.
+    numbers = [target.isascii() and target.isdecimal() and len(target) < 20 for target in targets]
+    wanted = [int(t) if number else t for t, number in zip(targets, numbers, strict=True)]
     removal = remove_images(wanted, index)
     if as_json:
         print_json(

@@ -33,9 +33,10 @@ def captured_stderr(*, keep_all: bool = False) -> Iterator[list[str]]:
     ``keep_all``.
     """
     lines: list[str] = []
-    captured = _captured_in_place if _is_spooled_already() else _captured_aside
-    with _lock, captured(lines, keep_all=keep_all):
-        yield lines
+    with _lock:  # what descriptor 2 is depends on who captures it just now
+        captured = _captured_in_place if _is_spooled_already() else _captured_aside
+        with captured(lines, keep_all=keep_all):
+            yield lines
 
 
 @contextmanager

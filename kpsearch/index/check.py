@@ -1,7 +1,7 @@
 """Whether an index is what was written: every byte by hash, then every rule its arrays keep.
 
-Files are read, not mapped: a disk that cannot read a sector then says so, instead of ending the
-process.
+Files are read before they are mapped: a disk that cannot read a sector then says so, instead of
+ending the process.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from kpsearch.index.storage import Storage
 
 STEP = 1 << 22
+CHECK_ATTEMPTS = 20
+"""A busy writer may replace files as often while they are read."""
 COLUMNS = {
     "images/width": (np.uint16, ()),
     "images/height": (np.uint16, ()),
@@ -102,8 +104,25 @@ def check_index(
 ) -> CheckReport:
     """Check both generations on the disk, byte by byte; raises `IndexMissing` where none is.
 
+    A writer may be at work: what seems damaged is looked at again if there is a new generation.
     ``progress`` is called with a stage, and how many bytes of how many are done.
     """
+    for _ in range(CHECK_ATTEMPTS - 1):
+        report = _check_once(storage, progress)
+        if not report.damage or _generations(storage) == (report.generation, report.previous):
+            return report
+    return _check_once(storage, progress)
+
+
+def _generations(storage: Storage) -> tuple[int | None, int | None]:
+    current, previous, _ = load_both(storage)
+    return (
+        None if current is None else current.generation,
+        None if previous is None else previous.generation,
+    )
+
+
+def _check_once(storage: Storage, progress: Callable[[str, int, int], None] | None) -> CheckReport:
     current, previous, damage = load_both(storage)
     entries = {e.name: e for m in (previous, current) if m is not None for e in m.files()}
     total, done = sum(entry.size_bytes for entry in entries.values()), 0

@@ -42,14 +42,22 @@ def new_name(kind: str, generation: int) -> str:
     return f"{kind}-{generation:06d}-{secrets.token_hex(4)}.h5"
 
 
+def require_room(storage: Storage, size_bytes: int) -> None:
+    """Raise `CommitFailed` unless so much can be written."""
+    try:
+        room = storage.free_bytes() >= size_bytes + SPARE_BYTES
+    except OSError as error:
+        raise CommitFailed(f"{storage.folder}: {error.strerror}; nothing was committed") from error
+    if not room:
+        raise CommitFailed(
+            f"{storage.folder}: disk full ({size_bytes} bytes are needed); nothing was committed"
+        )
+
+
 def write_file(storage: Storage, name: str, packing: Packing) -> FileEntry:
     """Write a new file durably; its name is in the folder when this returns."""
+    require_room(storage, packing.size_bytes)
     try:
-        if storage.free_bytes() < packing.size_bytes + SPARE_BYTES:
-            raise CommitFailed(
-                f"{storage.folder}: disk full ({packing.size_bytes} bytes are needed); "
-                "nothing was committed"
-            )
         storage.write_new(name, packing)
         storage.sync_folder()
     except OSError as error:

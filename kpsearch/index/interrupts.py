@@ -26,5 +26,5 @@ def interrupts_deferred() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        if waiting:
-            signal.raise_signal(waiting[0])
+    if waiting:  # after a failure there is worse to tell
+        signal.raise_signal(waiting[0])

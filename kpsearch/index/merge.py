@@ -103,7 +103,7 @@ def merge(parts: Sequence[Part]) -> Packing:
         return (run for part in parts for run in part.live_keypoints(name))
 
     def lists(which: int) -> Iterator[npt.NDArray[Any]]:
-        return (block[which] for block in _merged(parts, word_start))
+        return (block[which] for block in _merged(parts))
 
     counts = np.concatenate([part.counts for part in parts])
     arrays: dict[str, npt.NDArray[Any] | Stream] = {
@@ -131,14 +131,15 @@ class _Repeatable:
 
 
 def _merged(
-    parts: Sequence[Part], word_start: npt.NDArray[np.int64]
+    parts: Sequence[Part],
 ) -> Iterator[tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64]]]:
     """Keypoints and signatures of all posting lists, some words at a time.
 
     Within a list keypoints rise, as they do in each part, because the parts follow each other.
     """
     offsets = starts(np.array([part.keypoints for part in parts]))
-    for low, high in _word_blocks(word_start):
+    stored = np.sum([lengths_of(part.segment.start) for part in parts], axis=0)
+    for low, high in _word_blocks(starts(stored)):
         found = [part.postings(low, high) for part in parts]
         order = np.argsort(np.concatenate([word for word, _, _ in found]), kind="stable")
         numbers = [number + offset for (_, number, _), offset in zip(found, offsets, strict=False)]
@@ -150,7 +151,7 @@ def _merged(
 
 
 def _word_blocks(word_start: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """Ranges of words, of about ``BLOCK_POSTINGS`` postings each."""
+    """Ranges of words, of about ``BLOCK_POSTINGS`` stored postings each."""
     low, words = 0, len(word_start) - 1
     while low < words:
         goal = word_start[low] + BLOCK_POSTINGS

@@ -33,6 +33,7 @@ SCALE_STEPS_AN_OCTAVE = 16.0
 """Scales are kept as log2 in a byte: 1/16 of an octave, 1 px to 2^16 px."""
 MAX_KEYPOINTS = 2**27
 """Of one segment: 2.4 GB."""
+FEW_STEPS = 4
 BLOCK = 256
 """Keypoints a step of the table that finds a keypoint's image."""
 
@@ -218,9 +219,12 @@ class Segment:
             raise IndexDamaged(f"{self.name}: a posting names no keypoint")
         found = self._image_at_block[keypoints // BLOCK]
         behind = np.flatnonzero(self.keypoint_start[found + 1] <= keypoints)
-        while len(behind):
+        for _ in range(FEW_STEPS):
             found[behind] += 1
             behind = behind[self.keypoint_start[found[behind] + 1] <= keypoints[behind]]
+        if len(behind):  # a run of images without a keypoint lies between
+            end = np.searchsorted(self.keypoint_start, keypoints[behind], side="right")
+            found[behind] = end - 1
         return np.asarray(found)
 
     def geometry(

@@ -55,6 +55,8 @@ class Snapshot:
             if manifest.deletes is None
             else Deletes.read(self._file(manifest.deletes))
         )
+        if earlier is not None and earlier.manifest.rejects == manifest.rejects:
+            self.__dict__["rejects"] = earlier.rejects
         lengths = [len(segment) for segment in self.segments]
         self.slot_start = starts(np.array(lengths, np.int64))
 

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection, Sequence
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kpsearch.errors import CommitFailed, CommitUncertain, IndexMismatch, IndexMissing
+from kpsearch.errors import (
+    CommitFailed,
+    CommitUncertain,
+    IndexDamaged,
+    IndexMismatch,
+    IndexMissing,
+)
 from kpsearch.index import manifest as manifests
 from kpsearch.index.check import require_whole
-from kpsearch.index.commit import confirm_folder, new_name, publish, write_file
+from kpsearch.index.commit import confirm_folder, new_name, publish, require_room, write_file
 from kpsearch.index.deletes import Deletes
 from kpsearch.index.interrupts import interrupts_deferred
 from kpsearch.index.manifest import Manifest, SegmentEntry
@@ -49,6 +56,8 @@ class IndexWriter:
         self._held = contextlib.ExitStack()
         self._snapshot: Snapshot | None = None
         self._uncertain = False
+        self.damage: IndexDamaged | None = None
+        """What merging has come upon; the commits around it are whole all the same."""
 
     def __enter__(self) -> IndexWriter:
         with contextlib.ExitStack() as entering:
@@ -85,8 +94,7 @@ class IndexWriter:
             raise IndexMismatch(f"{self.storage.folder}: there is an index here already")
         attributes = {"kind": "kpsearch vocabulary", "format_version": 1}
         packing = pack(vocabulary_arrays(vocabulary), attributes)
-        for _ in packing:
-            """Goes through it for its hash, which names the file."""
+        deque(packing, maxlen=0)  # for its hash, which names the file
         name = f"vocabulary-{packing.entry('').whole_hash[:16]}.h5"
         entry = write_file(self.storage, name, packing)
         self._publish(Manifest(1, __version__, features, entry), previous=None)
@@ -98,18 +106,29 @@ class IndexWriter:
         *,
         removed: Collection[int] = (),
         forgotten: Collection[str] = (),
+        merging: bool = True,
     ) -> int:
         """Add images and rejects, drop images by id and rejects by path; returns the generation.
 
         All of it is durable when this returns. An image takes the place of what the index held
         under its path: the older image (which need not be among ``removed``) and its reject.
-        Segments that are due are merged afterwards, as generations of their own. Raises
-        `CommitFailed` (nothing changed) or `CommitUncertain`.
+        Unless ``merging`` is off, segments that are due are merged afterwards, as generations of
+        their own. Raises `CommitFailed` (nothing changed) or `CommitUncertain`.
         """
-        with interrupts_deferred():
+        with interrupts_deferred(), self._sweeping_failures():
             generation = self._commit(images, rejects, removed, forgotten)
-        self._tidy()
+        if merging:
+            self._tidy()
         return generation
+
+    @contextlib.contextmanager
+    def _sweeping_failures(self) -> Iterator[None]:
+        """Leave no files of a commit that failed: on a full disk the room is wanted."""
+        try:
+            yield
+        except CommitFailed:
+            sweep(self.storage)
+            raise
 
     def _commit(
         self,
@@ -144,10 +163,15 @@ class IndexWriter:
         return self._publish_changed(manifest)
 
     def _tidy(self) -> None:
-        """Merge what is due. A full disk only puts it off: what was committed stays."""
-        with contextlib.suppress(CommitFailed):
-            while self.merge():
-                """Goes on: what was merged may be one of several to merge in turn."""
+        """Merge what is due. A full disk only puts it off, and so does damage, which is kept."""
+        try:
+            with self._sweeping_failures():
+                while self.merge():
+                    pass  # what was merged may be one of several to merge in turn
+        except CommitFailed:
+            pass
+        except IndexDamaged as error:
+            self.damage = error
 
     def merge(self) -> bool:
         """Merge the segments that are due; returns whether any were. Changes no answer."""
@@ -184,13 +208,15 @@ class IndexWriter:
         ]
         segments = list(before.manifest.segments)
         dropped = before.deletes.none(len(before.vocabulary))
+        read = [entry.file.size_bytes for run in runs for entry in segments[run]]
+        require_room(self.storage, sum(read))  # before all that is read
         for run in reversed(runs):
             for entry in segments[run]:
                 require_whole(self.storage, entry.file)
             segments[run] = self._merged_segment(parts[run])
             gone = np.concatenate([part.segment.ids[~part.live] for part in parts[run]])
-            read = [part.segment for part in parts[run]]
-            dropped = dropped.and_also(Deletes.of(gone, read, len(before.vocabulary)))
+            merged = [part.segment for part in parts[run]]
+            dropped = dropped.and_also(Deletes.of(gone, merged, len(before.vocabulary)))
         manifest = replace(before.manifest, segments=tuple(segments))
         if len(dropped.ids):
             manifest = self._with_deletes(manifest, before.deletes.without(dropped))
@@ -270,6 +296,8 @@ def _rejects_after(
 ) -> dict[str, Reject] | None:
     """The rejects that hold after a commit; None if they are the same as before."""
     settled = {record.path for record, _ in images} | set(forgotten)
+    if not rejects and settled.isdisjoint(snapshot.rejects):
+        return None
     kept = {path: reject for path, reject in snapshot.rejects.items() if path not in settled}
     kept.update((reject.path, reject) for reject in rejects)
     return None if kept == snapshot.rejects else kept

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from kpsearch.errors import IndexMismatch
+from kpsearch.errors import IndexMismatch, UsageError
 from kpsearch.features import require_extractable, settled
 from kpsearch.index import IndexWriter
 from kpsearch.indexing.job import Job, open_vocabulary
@@ -47,6 +47,9 @@ def build_index(
     is a record in the report and in the index, never an exception. Raises `WrongFolder`,
     `IndexMismatch`, `IndexLocked`, `CommitFailed`.
     """
+    paths = [os.fspath(path) for path in paths]
+    if "" in paths:
+        raise UsageError("an empty path names no picture; is a variable not set?")
     job = Job(
         n_jobs,
         progress or (lambda *_: None),

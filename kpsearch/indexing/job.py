@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +33,9 @@ from kpsearch.vocabulary import Metric, Vocabulary, load_vocabulary, train_vocab
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+Result = tuple[ImageRecord, Keypoints] | Reject | SameContent
+"""What became of a picture."""
 
 BATCH_IMAGES = 2048
 """Pictures a commit: what a killed job has to do again."""
@@ -196,31 +200,42 @@ class Job:
         assert writer.manifest is not None
         # Absolute: a worker that lives since an earlier job may be in another folder.
         vocabulary_path = os.path.abspath(writer.storage.folder / writer.manifest.vocabulary.name)
-        work = Quantisation(options, vocabulary_path)
-        results = in_workers(work, tasks, n_jobs=self.n_jobs, limits=self.limits)
         self.report.words = len(vocabulary_at(vocabulary_path))
         snapshot = writer.snapshot()
         assert snapshot is not None
-        done = 0
-        while batch := tasks[done : done + BATCH_IMAGES]:
-            images: list[tuple[ImageRecord, Keypoints]] = []
-            rejects: list[Reject] = []
-            try:
-                with self.timed("extraction"):
-                    for _ in batch:
-                        self._sort_result(next(results), snapshot, images, rejects)
-                        done += 1
-                        self._stop_if_wrong_folder(done, len(self.report.rejects))
-                        self.progress("indexing", done, len(tasks))
-            except BaseException:
-                results.close()
-                raise
-            finally:
-                # An interrupt keeps what is done: the batch is committed short.
-                with self.timed("commit"):
-                    writer.commit(images, rejects)
+        work = Quantisation(options, vocabulary_path)
+        with closing(in_workers(work, tasks, n_jobs=self.n_jobs, limits=self.limits)) as results:
+            for done in range(0, len(tasks), BATCH_IMAGES):
+                self._add_batch(writer, snapshot, results, done, len(tasks))
         with self.timed("commit"):
             self._tidy(writer)
+        if writer.damage is not None:
+            raise writer.damage
+
+    def _add_batch(
+        self,
+        writer: IndexWriter,
+        snapshot: Snapshot,
+        results: Generator[Result, None, None],
+        done: int,
+        total: int,
+    ) -> None:
+        """Commit the next pictures; an interrupt commits those that are done, without a merge."""
+        images: list[tuple[ImageRecord, Keypoints]] = []
+        rejects: list[Reject] = []
+        try:
+            with self.timed("extraction"):
+                for result in islice(results, BATCH_IMAGES):
+                    self._sort_result(result, snapshot, images, rejects)
+                    done += 1
+                    self._stop_if_wrong_folder(done, len(self.report.rejects))
+                    self.progress("indexing", done, total)
+        except BaseException:
+            results.close()
+            writer.commit(images, rejects, merging=False)
+            raise
+        with self.timed("commit"):
+            writer.commit(images, rejects)
 
     def _tidy(self, writer: IndexWriter) -> None:
         """Forget what is gone, and rejects that no longer hold."""
@@ -230,7 +245,7 @@ class Job:
 
     def _sort_result(
         self,
-        result: tuple[ImageRecord, Keypoints] | Reject | SameContent,
+        result: Result,
         snapshot: Snapshot,
         images: list[tuple[ImageRecord, Keypoints]],
         rejects: list[Reject],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,19 +40,19 @@ def vanished(
     ``found`` are the files seen there now. Raises `WrongFolder` for a folder with indexed pictures
     in which no file is left: more likely a disk that is not mounted than an empty catalogue.
     """
-    roots = [os.fsencode(os.path.abspath(path)) for path in paths]
+    roots = {os.fsencode(os.path.abspath(path)) for path in paths}
     seen = {os.fsencode(path) for path in found}
     ids: dict[int, bytes] = {}
     for slot in np.flatnonzero(snapshot.live).tolist():
         path = snapshot.path_bytes(slot)
-        if path not in seen and any(is_under(path, root) for root in roots) and is_gone(path):
+        if path not in seen and _is_under_any(path, roots) and is_gone(path):
             ids[snapshot.id_of(slot)] = path
-    for root in roots:
+    for root in filter(_is_folder_of(ids.values()), sorted(roots)):
         _refuse_emptied(root, ids.values(), seen)
     rejects = (
         path
         for path in snapshot.rejects
-        if any(is_under(os.fsencode(path), root) for root in roots) and is_gone(os.fsencode(path))
+        if _is_under_any(os.fsencode(path), roots) and is_gone(os.fsencode(path))
     )
     return Vanished(ids, tuple(rejects))
 
@@ -64,6 +64,22 @@ def _refuse_emptied(root: bytes, gone: Iterable[bytes], seen: Collection[bytes])
             f"{os.fsdecode(root)}: {lost} pictures of it are in the index and none is there now; "
             "is it mounted? `kpsearch remove` drops them if they are gone for good"
         )
+
+
+def _is_folder_of(paths: Iterable[bytes]) -> Callable[[bytes], bool]:
+    """Whether a root is a folder that one of the paths lies in."""
+    folders = {folder for path in paths for folder in _folders(path)}
+    return folders.__contains__
+
+
+def _is_under_any(path: bytes, roots: Collection[bytes]) -> bool:
+    return path in roots or any(folder in roots for folder in _folders(path))
+
+
+def _folders(path: bytes) -> Iterator[bytes]:
+    """The folders above an absolute path, the nearest first."""
+    while path != (path := os.path.dirname(path)):
+        yield path
 
 
 def is_under(path: bytes, root: bytes) -> bool:

@@ -68,6 +68,8 @@ def _find(snapshot: Snapshot, target: int | str | os.PathLike[str]) -> tuple[lis
     if isinstance(target, int):
         slot = snapshot.slot_of(target)
         return ([] if slot is None else [slot]), []
+    if not os.fspath(target):
+        raise UsageError("an empty path names nothing; nothing was removed")
     path = os.path.abspath(target)
     root = os.fsencode(path)
     rejects = [name for name in snapshot.rejects if is_under(os.fsencode(name), root)]

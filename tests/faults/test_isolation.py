@@ -182,9 +182,12 @@ def test_a_forked_process_starts_its_own():
     near, far = os.pipe()
     child = os.fork()
     if child == 0:
-        (theirs,) = map_in_order(mishaps.process_id, [0], isolated=PATIENT)
-        os.write(far, str(theirs).encode())
-        os._exit(0)
+        try:
+            (theirs,) = map_in_order(mishaps.process_id, [0], isolated=PATIENT)
+            os.write(far, str(theirs).encode())
+            os._exit(0)
+        finally:
+            os._exit(1)
     assert os.waitpid(child, 0)[1] == 0
     theirs = int(os.read(near, 20))
     os.close(near)

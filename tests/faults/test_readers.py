@@ -8,13 +8,14 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kpsearch.errors import IndexLocked
-from kpsearch.index import IndexWriter, Snapshot, Storage
+from kpsearch.index import IndexWriter, Snapshot, Storage, check_index
 from kpsearch.index.snapshot import READ_ATTEMPTS
 from tests.faults.history import State, after, fingerprint, fingerprint_of, read_back, step
 from tests.faults.memory import folder_in_memory
@@ -185,3 +186,23 @@ def _come_and_go(writer: IndexWriter, image: tuple, *, times: int) -> dict[int, 
         for generation in range(max(held) + 1, writer.manifest.generation + 1):
             held[generation] = bool(turn % 2)
     return held
+
+
+def test_verifying_while_a_writer_is_at_work_finds_no_damage(tmp_path):
+    write_index(tmp_path, [[image] for image in random_images([40] * 6)])
+    stopped = threading.Event()
+    reports = []
+
+    def verify() -> None:
+        while not stopped.is_set():
+            reports.append(check_index(Storage(tmp_path)))
+
+    thread = threading.Thread(target=verify)
+    thread.start()
+    with IndexWriter(tmp_path) as writer:
+        for number in range(60):
+            writer.commit(random_images([5 + number % 7]))
+    stopped.set()
+    thread.join()
+    assert len(reports) > 1
+    assert {report.damage for report in reports} == {()}

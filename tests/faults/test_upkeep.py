@@ -124,3 +124,12 @@ def test_if_one_of_several_is_not_in_the_index_none_is_removed(pictures, index, 
     assert f"not in the index: {unknown}; nothing was removed" in line
     assert (index / "manifest.json").read_bytes() == manifest
     assert len(_paths(index)) == 5
+
+
+@pytest.mark.parametrize("command", [["remove"], ["index"], ["index", "--prune"]])
+def test_an_empty_path_is_refused_and_changes_nothing(index, command):
+    before = Snapshot.open(index).generation
+    refused = kpsearch(*command, "", "-i", index)
+    assert refused.returncode == 2
+    assert "an empty path" in refused.stderr
+    assert Snapshot.open(index).generation == before

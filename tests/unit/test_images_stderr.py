@@ -7,10 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import pytest
 
 from kpsearch.images.stderr import captured_stderr
 from tests import corpus
+from tests.textures import textured
 
 
 def test_lines_of_a_decoder_are_kept_once_and_others_pass(capfd):
@@ -57,3 +59,25 @@ def test_a_process_without_stderr_can_read_pictures(tmp_path):
     root = Path(__file__).parents[2]
     done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, text=True)
     assert done.stdout == "(48, 64)\n"
+
+
+READ_IN_THREADS = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from kpsearch.images import read_image
+
+with ThreadPoolExecutor(4) as pool:
+    print(len(list(pool.map(read_image, sys.argv[1:] * 40))))
+"""
+
+
+@pytest.mark.parametrize("stderr", ["pipe", "file"])
+def test_threads_may_read_at_once_whatever_stderr_is(tmp_path, stderr):
+    path = tmp_path / "picture.png"
+    path.write_bytes(cv2.imencode(".png", textured(1, 64, 64))[1].tobytes())
+    command = [sys.executable, "-c", READ_IN_THREADS, *[path] * 4]
+    with open(tmp_path / "log", "wb") as log:
+        target = subprocess.PIPE if stderr == "pipe" else log
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=target, check=False)
+    said = (done.stderr or b"") + (tmp_path / "log").read_bytes()
+    assert (done.returncode, done.stdout, said) == (0, b"160\n", b"")
