@@ -36,7 +36,7 @@ REJECTS_UNDER_STRICT = 3
 )
 @click.option(
     "--memory-limit",
-    type=click.IntRange(1),
+    type=click.IntRange(256),
     default=4096,
     show_default=True,
     metavar="MIB",

@@ -39,6 +39,12 @@ def _end(number: int, _: object) -> None:
     raise ENDINGS[signal.Signals(number)]
 
 
+def _advice(arguments: list[str]) -> str:
+    if "index" in arguments[1:2]:
+        return "run it again and it goes on"
+    return "`kpsearch info INDEX` shows what was committed"
+
+
 class _Group(click.Group):
     """Turns our errors into a message and an exit status, never a traceback."""
 
@@ -55,7 +61,9 @@ class _Group(click.Group):
             click.echo(f"kpsearch: {escape_path(str(error))}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt as error:
-            click.echo("kpsearch: interrupted; run it again and it goes on", err=True)
+            for ending in ENDINGS:  # the status is settled; Python itself would reset our handlers
+                signal.signal(ending, signal.SIG_IGN)
+            click.echo(f"kpsearch: interrupted; {_advice(sys.argv)}", err=True)
             ctx.exit(TERMINATED if isinstance(error, _Terminated) else INTERRUPTED)
         except BrokenPipeError:
             # The reader of a pipe (head, less) has seen enough.

@@ -51,5 +51,7 @@ def _summary(recovery: Recovery, index: str) -> str:
         lines.append(f"{recovery.lost_images} images are lost: index their folders again")
     if recovery.restored_deletes:
         lines.append("images that were removed are back: `kpsearch index --prune` drops those gone")
+    if not recovery.images:
+        lines.append("NO image is left: index the folders again")
     lines += [f"set aside {escape_path(file)}" for file in recovery.set_aside]
     return "\n".join(lines)

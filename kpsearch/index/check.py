@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from kpsearch.index.storage import Storage
 
 STEP = 1 << 22
+UNREAD = "cannot be read"
 CHECK_ATTEMPTS = 20
 """A busy writer may replace files as often while they are read."""
 COLUMNS = {
@@ -59,6 +60,8 @@ class Damage:
 
     file: str
     text: str
+    unread: bool = False
+    """Whether it is only that the file could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def flaw_of(
     except FileNotFoundError:
         return "missing"
     except OSError as error:
-        return f"cannot be read: {error.strerror}"
+        return f"{UNREAD}: {error.strerror}"
     if size_bytes != entry.size_bytes:
         return f"{size_bytes} bytes long, {entry.size_bytes} were written"
     return None if digest.hexdigest() == entry.whole_hash else "not the bytes that were written"
@@ -136,7 +139,7 @@ def _check_once(storage: Storage, progress: Callable[[str, int, int], None] | No
     for name, entry in entries.items():
         flaw = flaw_of(storage, entry, read)
         if flaw is not None:
-            damage.append(Damage(name, flaw))
+            damage.append(Damage(name, flaw, unread=flaw.startswith(UNREAD)))
     hurt = {item.file for item in damage}
     if current is not None and hurt.isdisjoint(entry.name for entry in current.files()):
         damage += _broken_rules(storage, current)
@@ -156,6 +159,10 @@ def load_both(storage: Storage) -> tuple[Manifest | None, Manifest | None, list[
     """
     current, previous = (_load(storage, name) for name in (manifests.NAME, manifests.PREVIOUS))
     if current is None and previous is None:
+        if any(name.startswith("segment-") for name in _names(storage)):
+            raise IndexDamaged(
+                f"{storage.folder / manifests.NAME}: missing, its segments are there"
+            )
         manifests.load(storage)  # raises
     damage = [item for item in (current, previous) if isinstance(item, Damage)]
     if current is None:
@@ -170,13 +177,20 @@ def load_both(storage: Storage) -> tuple[Manifest | None, Manifest | None, list[
     return now, before, damage
 
 
+def _names(storage: Storage) -> list[str]:
+    try:
+        return storage.names()
+    except OSError:
+        return []
+
+
 def _load(storage: Storage, name: str) -> Manifest | Damage | None:
     try:
         return manifests.parse(b"".join(storage.read(name)), name)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        return Damage(name, f"cannot be read: {error.strerror}")
+        return Damage(name, f"cannot be read: {error.strerror}", unread=True)
     except IndexDamaged as error:
         return Damage(name, str(error).removeprefix(f"{name}: "))
 
@@ -196,7 +210,7 @@ def _broken_rules(storage: Storage, manifest: Manifest) -> Iterator[Damage]:
             for text in rules:
                 yield Damage(entry.name, text)
         except OSError as error:
-            yield Damage(entry.name, f"cannot be read: {error.strerror}")
+            yield Damage(entry.name, f"cannot be read: {error.strerror}", unread=True)
         except IndexDamaged as error:
             yield Damage(entry.name, str(error).removeprefix(f"{entry.name}: "))
         except (ValueError, IndexError, TypeError) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from kpsearch.errors import IndexDamaged, KpsearchError
 from kpsearch.index import manifest as manifests
-from kpsearch.index.check import CheckReport, check_index, load_both
+from kpsearch.index.check import CheckReport, Damage, check_index, load_both
 from kpsearch.index.commit import confirm_folder, new_name, publish, write_file
 from kpsearch.index.container import MappedFile
 from kpsearch.index.deletes import Deletes
@@ -77,6 +77,7 @@ def recover(
             raise IndexDamaged(
                 f"{storage.folder}: a manifest can be read only sometimes; try again"
             )
+        _refuse_unread(storage, (*report.damage, *unreadable))
         hurt = {damage.file for damage in (*report.damage, *unreadable)}
         if to_previous:
             base = _previous(storage, current, previous, hurt)
@@ -85,6 +86,16 @@ def recover(
         else:
             base = _least_loss(storage, current, previous, hurt)
         return _publish(storage, base, current, report, hurt)
+
+
+def _refuse_unread(storage: Storage, damage: Iterable[Damage]) -> None:
+    """Nothing is given up that has not been read: it may be whole, and only barred."""
+    for item in damage:
+        if item.unread:
+            raise IndexDamaged(
+                f"{storage.folder / item.file}: {item.text}; see to permissions and disk, or move "
+                "the file away to go on without it"
+            )
 
 
 def _unchanged(storage: Storage, manifest: Manifest) -> Recovery:
@@ -147,6 +158,8 @@ def _publish(
     new = manifests.following(left)
     intact = current is not None and hurt.isdisjoint(file.name for file in current.files())
     aside = _set_aside_manifests(storage, report, hurt)
+    if report.generation is None:  # nobody knows any more what the lost manifest named
+        hurt = hurt.union(storage.names()) - {file.name for file in left.files()}
     publish(storage, new, current if intact else new)
     aside += _set_aside(storage, hurt)
     return Recovery(

@@ -100,7 +100,9 @@ class Storage:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            who = owner.read_text() if owner.exists() else ""  # empty after a full disk
+            who = (
+                owner.read_text(errors="replace") if owner.exists() else ""
+            )  # empty after a full disk
             raise IndexLocked(f"{self.folder}: locked by {who or 'another process'}") from None
         except OSError as error:
             raise CommitFailed(f"{self.folder}: cannot be written: {error.strerror}") from error

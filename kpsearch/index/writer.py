@@ -258,12 +258,24 @@ class IndexWriter:
             self._publish(manifests.following(manifest), previous=self.manifest)
         return self.manifest.generation
 
+    def _require_unchanged(self) -> None:
+        """The lock keeps writers out, unless somebody removes it, or puts another index here."""
+        try:
+            there: Manifest | None = manifests.load(self.storage)
+        except IndexMissing:
+            there = None
+        if there != self.manifest:
+            raise CommitFailed(
+                f"{self.storage.folder}: somebody else has changed the index; nothing was committed"
+            )
+
     def _publish(self, manifest: Manifest, *, previous: Manifest | None) -> None:
         if self._uncertain:
             raise CommitUncertain(
                 f"{self.storage.folder}: an earlier commit may not be on the disk; "
                 "run `kpsearch verify`"
             )
+        self._require_unchanged()
         try:
             publish(self.storage, manifest, previous)
         except CommitUncertain:

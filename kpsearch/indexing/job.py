@@ -86,6 +86,8 @@ class Job:
         found = dict.fromkeys(map(os.path.abspath, find_images(paths, follow_links=follow_links)))
         if prune and snapshot is not None:
             self.gone = vanished(snapshot, paths, found)
+            for path in self.gone.ids.values():
+                found.pop(os.fsdecode(path), None)
         tasks = [
             Task(path, categories.get(path, ""))
             if snapshot is None

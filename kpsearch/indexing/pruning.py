@@ -45,7 +45,8 @@ def vanished(
     ids: dict[int, bytes] = {}
     for slot in np.flatnonzero(snapshot.live).tolist():
         path = snapshot.path_bytes(slot)
-        if path not in seen and _is_under_any(path, roots) and is_gone(path):
+        listed = path in seen and path not in roots  # a root is listed, there or not
+        if not listed and _is_under_any(path, roots) and is_gone(path):
             ids[snapshot.id_of(slot)] = path
     for root in filter(_is_folder_of(ids.values()), sorted(roots)):
         _refuse_emptied(root, ids.values(), seen)

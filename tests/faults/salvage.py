@@ -103,6 +103,10 @@ def _salvage_flaws(harm: Harm, storage: Storage, done: Recovery, whole: Storage)
     found, after, files = Generation.read(storage), base.without(name), _files(storage)
     left = None if harm.files[name] is None else harm.files[name]
     aside = () if left is None else (name + ASIDE,)
+    if name == manifests.NAME:  # what it may have named is not thrown away
+        named = {file.name for file in manifests.load(whole, manifests.PREVIOUS).files()}
+        own = {file.name for file in manifests.load(whole).files()}
+        aside += tuple(file + ASIDE for file in sorted(own - named))
     lost = sum(image.live for image in base.images.values() if image.file == name)
     facts = {
         "clean": (check_index(storage).damage, ()),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -69,11 +71,30 @@ def test_swapped_and_deleted_files_are_reported_and_survived(whole):
     assert wrong == []
 
 
-def test_without_both_manifests_there_is_no_index(whole):
+def test_without_both_manifests_there_is_no_index_but_damage(whole):
     storage = MemoryStorage(Harm("", dict.fromkeys(MANIFESTS)).done_to(whole))
-    for ask in (check_index, recover, Snapshot.of):
-        with pytest.raises(IndexMissing):
+    with pytest.raises(IndexMissing):
+        Snapshot.of(storage)
+    for ask in (check_index, recover):
+        with pytest.raises(IndexDamaged, match="its segments are there"):
             ask(storage)
+
+
+def test_a_file_that_only_cannot_be_read_is_never_given_up(whole):
+    class Barred(MemoryStorage):
+        barred = ""
+
+        def read(self, name: str) -> Iterator[bytes]:
+            if name == self.barred:
+                raise PermissionError(errno.EACCES, "Permission denied")
+            yield from super().read(name)
+
+    for name in whole:
+        storage = Barred(dict(whole))
+        storage.barred = name
+        with pytest.raises(IndexDamaged, match="Permission denied"):
+            recover(storage)
+        assert storage.files == dict(whole)
 
 
 def test_damage_that_an_opening_cannot_see_is_survived_in_any_array(monkeypatch):
