@@ -147,8 +147,6 @@ def _exists(storage: Storage, name: str) -> bool:
         return False
 
 
-def following(manifest: Manifest, **changes: Any) -> Manifest:
-    """The next generation, with some fields changed."""
-    return replace(
-        manifest, generation=manifest.generation + 1, kpsearch_version=__version__, **changes
-    )
+def following(manifest: Manifest) -> Manifest:
+    """The same contents as the next generation."""
+    return replace(manifest, generation=manifest.generation + 1, kpsearch_version=__version__)

@@ -135,8 +135,7 @@ class Snapshot:
         """(k,) postings of each word in live images."""
         total = np.zeros(len(self.vocabulary), np.int64)
         for segment in self.segments:
-            start = segment.start.astype(np.int64)
-            total += start[1:] - start[:-1]
+            total += lengths_of(segment.start)
         return total - self.deletes.postings
 
     @cached_property

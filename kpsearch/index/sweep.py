@@ -22,9 +22,9 @@ OWN_NAME = re.compile(
 def sweep(storage: Storage) -> None:
     """Remove our files that no manifest names: what a commit left behind, or has replaced.
 
-    The generation before the current one keeps its files, for readers that are just opening it
-    and to go back to. Nothing is removed while either manifest is damaged or cannot be read, and
-    what cannot be removed now will be another time.
+    The generation to go back to keeps its files. A reader that is just opening another one finds
+    them gone and reads the manifest again. Nothing is removed while either manifest is damaged or
+    cannot be read, and what cannot be removed now will be another time.
     """
     known: set[str] = set()
     try:
