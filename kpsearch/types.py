@@ -7,6 +7,7 @@ OpenCV. Angles are in radians, clockwise on the screen (y down), in [0, 2π).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import exp
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -117,6 +118,10 @@ class Hit:
     path: str
     category: str
     score: float
+    log_odds: float
+    """Natural logarithm of the odds that the image shows what the query shows: what answers to
+    different queries are compared by, as `confidence` has no digits left near 1. Never rises from
+    one hit to the next."""
     verified: bool
     inliers: int
     transform: npt.NDArray[np.float64] | None
@@ -127,6 +132,21 @@ class Hit:
     """(m, 2) polygon in the query: where the hit's picture lies in it."""
     matches: npt.NDArray[np.float32] | None = field(default=None, repr=False)
     """(inliers, 4): x, y in the query and x, y in the hit, of each inlier."""
+    effective_inliers: float = 0.0
+    """The inliers, a clump of them counted as few."""
+    picture: int = 0
+    """Number of the query's picture that inliers, transform and regions are of."""
+    mirrored: bool = False
+    """Whether the hit shows what a mirror shows of the query."""
+    via: int | None = None
+    """Id of the verified hit through which query expansion found this one; None if directly."""
+    cosine: float | None = None
+    """Of the deep embeddings of query and hit; None where none are fused."""
+
+    @property
+    def confidence(self) -> float:
+        """Probability that the image shows what the query shows (`kpsearch.search.confidence`)."""
+        return 1 / (1 + exp(min(-self.log_odds, 700.0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +164,11 @@ class Answer:
     """The hits of one query, best first, and how they were found."""
 
     query: str
-    """Path of the query picture."""
+    """Path of the query picture, the first if there are several."""
+    pictures: tuple[str, ...]
+    """Paths of all pictures of the query."""
     image_size: ImageSize
+    """Of the first picture."""
     keypoints: int
     """Found in the query; 0 for a flat picture, which has no hits."""
     hits: tuple[Hit, ...]
@@ -160,6 +183,11 @@ class Answer:
         return {stage.name: stage.milliseconds for stage in self.stages}
 
     @property
+    def matched(self) -> bool:
+        """Whether a hit is more likely right than wrong; if not, the answer is "no match"."""
+        return any(hit.log_odds >= 0 for hit in self.hits)
+
+    @property
     def verified(self) -> bool:
-        """Whether geometry confirms at least one image; if not, the answer is "no match"."""
+        """Whether geometry confirms at least one image."""
         return self.verified_images > 0

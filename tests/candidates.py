@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kpsearch.geometry import Correspondences, Verification, similarity_inliers, verify
-from kpsearch.geometry.verify import evidence
+from kpsearch.geometry.evidence import evidence
 from kpsearch.options import VerificationOptions
 from kpsearch.types import ImageSize
 

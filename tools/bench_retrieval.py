@@ -1,6 +1,8 @@
 """What each stage and each choice is worth, on pictures with known answers.
 
     python tools/bench_retrieval.py stages       what each stage adds
+    python tools/bench_retrieval.py verification what is done for the shortlist, and expansion
+    python tools/bench_retrieval.py scorers      every scorer, by size of vocabulary
     python tools/bench_retrieval.py features     longest side, keypoints, threshold
     python tools/bench_retrieval.py vocabulary   words, seeds of the training
     python tools/bench_retrieval.py assignment   words looked up for a keypoint of the query
@@ -23,9 +25,11 @@ from bench_data import truth_or_generated
 
 from kpsearch.evaluation import Evaluation, Truth, evaluate, format_table, read_truth
 from kpsearch.options import (
+    ExpansionOptions,
     FeatureOptions,
     ScoringOptions,
     SearchOptions,
+    VerificationOptions,
     VocabularyOptions,
 )
 
@@ -34,18 +38,59 @@ Row = tuple[str, FeatureOptions, VocabularyOptions, SearchOptions]
 
 
 def stages() -> list[Row]:
-    scorings = [
-        ("tf-idf", ScoringOptions(weighting="tfidf", remove_bursts=False)),
-        ("+ Hamming embedding", ScoringOptions(weighting="hamming", remove_bursts=False)),
-        ("+ burst removal", ScoringOptions(weighting="hamming")),
-        ("likelihood weights instead", ScoringOptions()),
+    """What each stage adds, then every other scorer and way with bursts."""
+    each = ScoringOptions(group_bursts=False)
+    unverified = {"tf-idf": replace(each, scorer="tfidf", burstiness="none")}
+    for scorer in ("hamming", "likelihood"):
+        for way in ("none", "removal", "within", "between", "both"):
+            unverified[f"{scorer}, {way}"] = replace(each, scorer=scorer, burstiness=way)
+    unverified |= {
+        "hamming, both, grouped": ScoringOptions(scorer="hamming", burstiness="both"),
+        "likelihood, removal, grouped": ScoringOptions(),
+        "likelihood, both, grouped": ScoringOptions(burstiness="both"),
+        "ASMK*": replace(each, scorer="asmk"),
+        "ASMK*, grouped": ScoringOptions(scorer="asmk"),
+    }
+    searches = {name: replace(UNVERIFIED, scoring=scoring) for name, scoring in unverified.items()}
+    searches["the defaults: verified"] = SearchOptions()
+    shared = (FeatureOptions(), VocabularyOptions())
+    return [(name, *shared, search) for name, search in searches.items()]
+
+
+def verification() -> list[Row]:
+    """What re-matching, the end of verification and guided matching are worth, and expansion."""
+    usual = VerificationOptions()
+    choices = {
+        "no re-matching, 500 at once": replace(
+            usual, rematched_postings=0, shortlist=500, block=500, guided=0
+        ),
+        "matched again, 300 at once": replace(usual, block=300, guided=0),
+        "blocks of 50 while they pay": replace(usual, guided=0),
+        "guided: the defaults": usual,
+    }
+    searches = {name: SearchOptions(verification=options) for name, options in choices.items()}
+    searches["expanded"] = SearchOptions(expansion=ExpansionOptions())
+    searches["expanded, mirrored"] = SearchOptions(expansion=ExpansionOptions(), mirrored=True)
+    shared = (FeatureOptions(), VocabularyOptions())
+    return [(name, *shared, search) for name, search in searches.items()]
+
+
+def scorers() -> list[Row]:
+    """The scorers, with vocabularies of several sizes."""
+    scorings = {
+        "likelihood": ScoringOptions(),
+        "Hamming": ScoringOptions(scorer="hamming", burstiness="both"),
+        "ASMK*": ScoringOptions(scorer="asmk", group_bursts=False),
+    }
+    return [
+        (f"{name}{shown}, {words or 'auto'} words", FeatureOptions(), VocabularyOptions(words), s)
+        for words in (None, 16_384, 65_536)
+        for name, scoring in scorings.items()
+        for shown, s in (
+            ("", replace(UNVERIFIED, scoring=scoring)),
+            (", verified", SearchOptions(scoring=scoring)),
+        )
     ]
-    rows = [
-        (name, FeatureOptions(), VocabularyOptions(), replace(UNVERIFIED, scoring=scoring))
-        for name, scoring in scorings
-    ]
-    rows.append(("+ verification", FeatureOptions(), VocabularyOptions(), SearchOptions()))
-    return rows
 
 
 def features() -> list[Row]:
@@ -95,6 +140,8 @@ def assignment() -> list[Row]:
 
 TABLES = {
     "stages": stages,
+    "verification": verification,
+    "scorers": scorers,
     "features": features,
     "vocabulary": vocabulary,
     "assignment": assignment,

@@ -4,7 +4,7 @@ from kpsearch.geometry.correspondences import Correspondences, Frames, one_to_on
 from kpsearch.geometry.homography import find_homography, inverse, is_plausible, project
 from kpsearch.geometry.region import outline, projected_outline
 from kpsearch.geometry.spatial import similarity_inliers
-from kpsearch.geometry.verify import Verification, verify
+from kpsearch.geometry.verify import Verification, refine, verify
 
 __all__ = [
     "Correspondences",
@@ -17,6 +17,7 @@ __all__ = [
     "outline",
     "project",
     "projected_outline",
+    "refine",
     "similarity_inliers",
     "verify",
 ]

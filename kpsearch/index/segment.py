@@ -38,6 +38,8 @@ BLOCK = 256
 """Keypoints a step of the table that finds a keypoint's image."""
 
 
+EMBEDDING = "images/embedding"
+"""(images, d) float16, of unit length or zeros; only in an index made with a deep model."""
 SEGMENT_ATTRIBUTES = {"kind": "kpsearch segment", "format_version": 3}
 
 
@@ -64,6 +66,8 @@ class Keypoints:
     y: npt.NDArray[np.uint16]
     scale: npt.NDArray[np.uint8]
     angle: npt.NDArray[np.uint8]
+    embedding: npt.NDArray[np.float16] | None = None
+    """(d,) the deep embedding of the whole picture, of unit length, in an index that keeps it."""
 
     def __len__(self) -> int:
         return len(self.word)
@@ -85,6 +89,7 @@ def quantise_keypoints(
     size: ImageSize,
     word: npt.NDArray[np.uint32],
     signature: npt.NDArray[np.uint64],
+    embedding: npt.NDArray[np.float16] | None = None,
 ) -> Keypoints:
     """Positions to 1/65536 of the sides, scale to 1/16 octave, orientation to 1/256 turn."""
     share = (xy.astype(np.float64) + 0.5) / np.array(size, np.float64)
@@ -98,6 +103,7 @@ def quantise_keypoints(
         y=grid[:, 1].copy(),
         scale=np.clip(np.rint(octave), 0, 255).astype(np.uint8),
         angle=turn.astype(np.uint8),
+        embedding=embedding,
     )
 
 
@@ -121,8 +127,17 @@ def pack_segment(
         "images/keypoint_start": starts(counts).astype(np.uint32),
         "images/id": np.arange(first_id, first_id + len(images), dtype=np.uint64),
         **_image_columns([record for record, _ in images]),
+        **_embedding_column([points.embedding for _, points in images]),
     }
     return pack(arrays, SEGMENT_ATTRIBUTES)
+
+
+def _embedding_column(
+    embeddings: list[npt.NDArray[np.float16] | None],
+) -> dict[str, npt.NDArray[Any]]:
+    """A row an image; nothing for an index that keeps none."""
+    kept = [embedding for embedding in embeddings if embedding is not None]
+    return {EMBEDDING: np.stack(kept)} if kept else {}
 
 
 def _image_columns(records: list[ImageRecord]) -> dict[str, npt.NDArray[Any]]:
@@ -244,6 +259,31 @@ class Segment:
             angle_rad=angle * np.float32(2 * np.pi / 256),
         )
 
+    def postings_of(
+        self, image: int, words: npt.NDArray[np.integer]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Word of each posting of an image in distinct rising ``words``, and the posting's place.
+
+        Both (n,), by word. Each list is in the order of its keypoints, so where an image's begin
+        and end in it is found by bisection, in all lists at once.
+        """
+        first, last = (int(self.keypoint_start[image + i]) for i in (0, 1))
+        low, high = self._bisect(first, words), self._bisect(last, words)
+        word = np.repeat(words.astype(np.int64), high - low)
+        return word, np.arange(len(word)) + np.repeat(low - starts(high - low)[:-1], high - low)
+
+    def _bisect(self, keypoint: int, words: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+        """The first place in the list of each word whose keypoint is ``keypoint`` or later."""
+        low, high = (self.start[words + i].astype(np.int64) for i in (0, 1))
+        open_lists = np.flatnonzero(low < high)
+        while len(open_lists):
+            middle = (low[open_lists] + high[open_lists]) // 2
+            before = self.keypoint[middle] < keypoint
+            low[open_lists[before]] = middle[before] + 1
+            high[open_lists[~before]] = middle[~before]
+            open_lists = open_lists[low[open_lists] < high[open_lists]]
+        return np.asarray(low)
+
     @property
     def width(self) -> npt.NDArray[np.uint16]:
         """(images,) in pixels."""
@@ -253,6 +293,16 @@ class Segment:
     def height(self) -> npt.NDArray[np.uint16]:
         """(images,) in pixels."""
         return self._file.array("images/height")
+
+    @property
+    def keeps_embeddings(self) -> bool:
+        """Whether it has an `embedding` for each image."""
+        return EMBEDDING in self.entry.file.arrays
+
+    @property
+    def embedding(self) -> npt.NDArray[np.float16]:
+        """(images, d) as stored; raises `IndexDamaged` in an index that keeps none."""
+        return self._file.array(EMBEDDING)
 
     @cached_property
     def _paths(self) -> TextColumn:

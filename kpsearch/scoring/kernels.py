@@ -57,7 +57,7 @@ def hamming_matches(
     shift = starts.astype(np.int64) - (ends - lengths)
     places: list[npt.NDArray[np.intp]] = [np.empty(0, np.intp)]
     distances: list[npt.NDArray[np.uint8]] = [np.empty(0, np.uint8)]
-    for first, last in _blocks(ends, BLOCK_POSTINGS):
+    for first, last in list_blocks(ends, BLOCK_POSTINGS):
         lists = slice(first, last)
         compared = _compare_short if _are_short(lengths[lists]) else _compare_long
         distance = np.bitwise_count(
@@ -100,15 +100,27 @@ def _compare_short(
     query_signatures: npt.NDArray[np.uint64],
 ) -> npt.NDArray[np.uint64]:
     """The same by a gather: dearer for each posting, cheaper for each list."""
-    shift = starts.astype(np.int64) - (np.cumsum(lengths) - lengths)
-    postings = np.arange(int(lengths.sum())) + np.repeat(shift, lengths)
-    differing: npt.NDArray[np.uint64] = signatures[postings]
+    differing: npt.NDArray[np.uint64] = signatures[flat_positions(starts, lengths)]
     differing ^= np.repeat(query_signatures, lengths)
     return differing
 
 
-def _blocks(ends: npt.NDArray[np.int64], size: int) -> Sequence[tuple[int, int]]:
-    """Runs of lists, each holding about ``size`` postings, at most one list over it."""
+def flat_positions(
+    starts: npt.NDArray[np.integer], lengths: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Positions of all postings of the lists that start there, list after list."""
+    shift = starts.astype(np.int64) - (np.cumsum(lengths) - lengths)
+    positions: npt.NDArray[np.int64] = np.arange(int(lengths.sum()))
+    positions += np.repeat(shift, lengths)
+    return positions
+
+
+def list_blocks(ends: npt.NDArray[np.int64], size: int) -> Sequence[tuple[int, int]]:
+    """Runs of lists, each holding about ``size`` postings, at most one list over it.
+
+    Lists lie end to end and list i ends at ``ends[i]``; a run is its first list and the one after
+    its last.
+    """
     if len(ends) == 0:
         return []
     cuts = np.unique(np.searchsorted(ends, np.arange(size, int(ends[-1]) + size, size)))

@@ -3,5 +3,6 @@
 from kpsearch.search.region import Region, crop
 from kpsearch.search.searcher import Searcher
 from kpsearch.search.stages import StageLog
+from kpsearch.search.view import View
 
-__all__ = ["Region", "Searcher", "StageLog", "crop"]
+__all__ = ["Region", "Searcher", "StageLog", "View", "crop"]

@@ -1,38 +1,41 @@
-"""A query from an image file to ranked hits."""
+"""A query from image files to ranked hits."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
-from dataclasses import replace
-from functools import cached_property
+from collections.abc import Collection, Sequence
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kpsearch.errors import NotInstalled, UnknownName
-from kpsearch.features import extract_features, make_extractor
-from kpsearch.geometry import inverse, projected_outline
-from kpsearch.images import read_image
+from kpsearch.errors import UsageError
+from kpsearch.geometry import Frames
 from kpsearch.index import Snapshot
-from kpsearch.options import SearchOptions
+from kpsearch.options import ScoringOptions, SearchOptions
 from kpsearch.parallel import single_threaded_products
-from kpsearch.scoring import (
-    WEIGHTINGS,
-    CollectionFacts,
-    Weighting,
-    best,
-    sum_by_image,
-    sum_heaviest,
-)
-from kpsearch.search.matching import QueryMatches, match_query
-from kpsearch.search.region import Region, crop
-from kpsearch.search.shortlist import Candidate, Shortlist, below, verify_shortlist
+from kpsearch.scoring import SCORERS, CollectionFacts, Scorer
+from kpsearch.search.confidence import DEPTH, SCORED, VERIFIED, figures_of, log_odds
+from kpsearch.search.expansion import expand
+from kpsearch.search.fusion import embedder_for, fuse
+from kpsearch.search.hits import hit_of
+from kpsearch.search.matching import read_postings
+from kpsearch.search.merging import merged, merged_scores
+from kpsearch.search.question import Question
+from kpsearch.search.ranking import best_scored, score, verified
+from kpsearch.search.reading import Picture, embedding_of, read_picture, views_of
+from kpsearch.search.region import Region
 from kpsearch.search.stages import StageLog
-from kpsearch.types import Answer, Features, Hit, Image, ImageSize
+from kpsearch.types import Answer, Hit, Image, Words
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from kpsearch.search.shortlist import Candidate
+    from kpsearch.search.view import View
+
+MERGED = 10_000
+"""Images of each view that are merged, at least: a rank must not depend on the limit."""
 
 
 class Searcher:
@@ -43,6 +46,7 @@ class Searcher:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
+        self._scorers: dict[ScoringOptions, Scorer] = {}
 
     @classmethod
     def open(cls, index: str | os.PathLike[str]) -> Searcher:
@@ -51,18 +55,25 @@ class Searcher:
 
     @cached_property
     def facts(self) -> CollectionFacts:
-        """What weights depend on, counted over the live images."""
+        """What scores depend on, counted over the live images."""
         snapshot = self.snapshot
         return CollectionFacts(
             word_frequency=snapshot.collection_frequency,
             image_length=snapshot.keypoint_counts,
             chance=snapshot.vocabulary.chance,
             images=snapshot.images,
+            postings=partial(read_postings, snapshot),
         )
+
+    def scorer(self, options: ScoringOptions) -> Scorer:
+        """What scores under these options; it is made once, as it may read the whole index."""
+        if options not in self._scorers:
+            self._scorers[options] = SCORERS.resolve(options.scorer)(options, self.facts)
+        return self._scorers[options]
 
     def query(
         self,
-        image: str | os.PathLike[str] | Image,
+        image: Picture,
         options: SearchOptions | None = None,
         *,
         region: Region | None = None,
@@ -73,103 +84,135 @@ class Searcher:
         Images whose path is in ``exclude`` are never hits. Raises `ImageRejected` for a picture
         that cannot be used, `UsageError` for a region outside it.
         """
-        options = options or SearchOptions()
+        return self._answer([image], [region], options or SearchOptions(), exclude)
+
+    def query_together(
+        self,
+        images: Sequence[Picture],
+        options: SearchOptions | None = None,
+        *,
+        exclude: Collection[str] = (),
+    ) -> Answer:
+        """The images that show what several pictures of one thing show, as one answer.
+
+        The evidence of the pictures adds up. Raises as `query`.
+        """
+        if not images:
+            raise UsageError("no picture to ask about")
+        return self._answer(images, [None] * len(images), options or SearchOptions(), exclude)
+
+    def _answer(
+        self,
+        images: Sequence[Picture],
+        regions: Sequence[Region | None],
+        options: SearchOptions,
+        exclude: Collection[str],
+    ) -> Answer:
         log = StageLog()
         with log.stage("read") as note:
-            picture = self._read(image, region)
-            note(f"{picture.format} {picture.size.width} x {picture.size.height}")
+            snapshot = self.snapshot
+            pictures = [read_picture(i, r, snapshot) for i, r in zip(images, regions, strict=True)]
+            note(", ".join(f"{p.format} {p.size.width} x {p.size.height}" for p in pictures))
         with log.stage("extract") as note:
-            features = self._extract(picture, region)
-            note(f"{len(features)} keypoints")
+            views = views_of(pictures, regions, snapshot, mirrored=options.mirrored)
+            note(f"{sum(len(view.features) for view in views)} keypoints")
+        vector = None
+        if options.fuse is not None:
+            with log.stage("embed") as note:
+                on_disk = [not isinstance(image, Image) for image in images]
+                embedder = embedder_for(snapshot, options.fuse)
+                vector = embedding_of(pictures, regions, embedder, on_disk=on_disk)
+                note(f"{len(vector)} dimensions")
         with single_threaded_products():
-            hits = self.rank(features, options, log, region=region, exclude=exclude)
+            hits = self.rank(views, options, log, exclude=exclude, vector=vector)
         return Answer(
-            query=picture.path,
-            image_size=picture.size,
-            keypoints=len(features),
+            query=pictures[0].path,
+            pictures=tuple(picture.path for picture in pictures),
+            image_size=pictures[0].size,
+            keypoints=sum(len(v.features) for v in views if not v.placement.mirrored),
             hits=hits,
             stages=tuple(log.stages),
-            warnings=picture.warnings,
+            warnings=tuple(warning for picture in pictures for warning in picture.warnings),
             verified_images=log.verified_images,
         )
 
-    def _read(self, image: str | os.PathLike[str] | Image, region: Region | None) -> Image:
-        if isinstance(image, Image):
-            return image
-        max_side_px = self.snapshot.manifest.features.max_side_px
-        return read_image(image, at_least_px=None if region else max_side_px)
-
-    def _extract(self, picture: Image, region: Region | None) -> Features:
-        options = self.snapshot.manifest.features
-        try:
-            make_extractor(options.extractor)
-        except (NotInstalled, UnknownName) as error:
-            folder = self.snapshot.storage.folder
-            raise type(error)(f"{folder}: made with {options.extractor}, but: {error}") from error
-        if region is None:
-            return extract_features(picture, options)
-        features = extract_features(crop(picture, region), options)
-        offset = np.array([region.x, region.y], np.float32)
-        return replace(features, xy=features.xy + offset, image_size=picture.size)
-
     def rank(
         self,
-        features: Features,
+        views: Sequence[View],
         options: SearchOptions,
         log: StageLog,
         *,
-        region: Region | None = None,
         exclude: Collection[str] = (),
+        vector: npt.NDArray[np.float32] | None = None,
     ) -> tuple[Hit, ...]:
-        """The hits for a query's features; the stages are added to ``log``."""
-        scoring, vocabulary = options.scoring, self.snapshot.vocabulary
-        weighting: Weighting = WEIGHTINGS.resolve(scoring.weighting)(scoring, self.facts)
+        """The hits for the views of a query; the stages are added to ``log``.
+
+        ``vector`` is the query's embedding, heard where ``options`` say how to ``fuse`` it.
+        """
+        barred = self._barred(exclude)
         with log.stage("quantise") as note:
-            words = vocabulary.quantise(features.descriptors, assignments=scoring.assignments)
-            note(f"{scoring.assignments} of {len(vocabulary)} words a keypoint")
+            words = [
+                self.snapshot.vocabulary.quantise(
+                    view.features.descriptors, assignments=options.scoring.assignments
+                )
+                for view in views
+            ]
+            note(f"{words[0].ids.shape[1]} of {len(self.snapshot.vocabulary)} words a keypoint")
         with log.stage("score") as note:
-            found, read = match_query(self.snapshot, words, weighting, self._barred(exclude))
-            total = sum_heaviest if scoring.remove_bursts else sum_by_image
-            scores = total(found.query, found.slot, found.weight, self.snapshot.slots)
-            note(f"{read} postings read, {len(found)} within the Hamming threshold")
-        candidates = self._candidates(scores, options)
-        if options.verification is not None:
-            with log.stage("verify") as note:
-                candidates = self._verify(candidates, found, features, weighting, options)
-                tried = min(len(candidates), options.verification.shortlist)
-                log.verified_images = sum(candidate.verified for candidate in candidates)
-                note(f"{tried} candidates, {log.verified_images} verified")
+            questions = [
+                self._ask(view, own, options.scoring, barred)
+                for view, own in zip(views, words, strict=True)
+            ]
+            scores = [score(question, options.scoring) for question in questions]
+            count = max(_wanted(options), MERGED if len(views) > 1 else 0)
+            lists = [best_scored(q, s, count) for q, s in zip(questions, scores, strict=True)]
+            note(f"{sum(len(q.matches) for q in questions)} within the Hamming threshold")
+        lists = _verified(questions, lists, options, log)
+        lists = _expanded(questions, lists, options, log)
+        placements = [view.placement for view in views]
+        candidates = merged(lists, placements)
+        if options.fuse is not None and vector is not None:
+            with log.stage("fuse") as note:
+                before = len(candidates)
+                total = merged_scores(scores, placements)
+                candidates = fuse(candidates, vector, self.snapshot, total, barred, options.fuse)
+                note(f"{len(candidates) - before} more candidates by their cosine")
         with log.stage("report") as note:
-            shown = candidates[: options.limit]
-            hits = [self._hit(i + 1, c, features, region) for i, c in enumerate(shown)]
+            curve = VERIFIED if options.verification else SCORED
+            pictures = len({placement.picture for placement in placements})
+            odds = log_odds(self._figures(candidates, barred, options, pictures), curve)
+            hits = [
+                hit_of(
+                    rank,
+                    candidate,
+                    odds=float(odds[rank - 1]),
+                    placements=placements,
+                    snapshot=self.snapshot,
+                )
+                for rank, candidate in enumerate(candidates[: options.limit], start=1)
+            ]
             note(f"{len(hits)} hits")
         return tuple(hits)
 
-    def _candidates(
-        self, scores: npt.NDArray[np.float64], options: SearchOptions
-    ) -> list[Candidate]:
-        """The images to look at more closely or to report, by score."""
-        shortlist = options.verification.shortlist if options.verification else 0
-        chosen = best(scores, max(options.limit, shortlist), self.snapshot.path_hash)
-        return [Candidate(int(slot), float(scores[slot])) for slot in chosen]
-
-    def _verify(
+    def _ask(
         self,
-        candidates: list[Candidate],
-        found: QueryMatches,
-        features: Features,
-        weighting: Weighting,
-        options: SearchOptions,
-    ) -> list[Candidate]:
-        """The candidates with the shortlist verified, and re-ordered by it."""
-        wanted = options.verification
-        if wanted is None:
-            return candidates
-        first, rest = candidates[: wanted.shortlist], candidates[wanted.shortlist :]
-        slots = np.array([candidate.slot for candidate in first], np.int64)
-        shortlist = Shortlist.of(slots, found, features, self.snapshot, weighting)
-        prior = options.scoring.prior
-        return below(verify_shortlist(shortlist, self.snapshot, features, prior, wanted), rest)
+        view: View,
+        words: Words,
+        options: ScoringOptions,
+        barred: npt.NDArray[np.bool_] | None,
+    ) -> Question:
+        features = view.features
+        return Question.ask(
+            self.snapshot,
+            self.facts,
+            self.scorer(options),
+            Frames(features.xy, features.scale, features.angle_rad),
+            words,
+            features.image_size,
+            view.placement.framed,
+            barred,
+            descriptors=features.descriptors,
+        )
 
     def _barred(self, exclude: Collection[str]) -> npt.NDArray[np.bool_] | None:
         """(slots,) True for images that must not be hits; None if there are none."""
@@ -180,32 +223,54 @@ class Searcher:
         barred[slots] = True
         return barred
 
-    def _hit(
-        self, rank: int, candidate: Candidate, features: Features, region: Region | None
-    ) -> Hit:
-        record = self.snapshot.record(candidate.slot)
-        geometry = candidate.verification
-        transform = geometry.transform if geometry and candidate.verified else None
-        hit = Hit(
-            rank=rank,
-            id=self.snapshot.id_of(candidate.slot),
-            path=record.path,
-            category=record.category,
-            score=candidate.score,
-            verified=candidate.verified,
-            inliers=geometry.inliers if geometry else 0,
-            transform=transform,
-            region=None,
-            query_region=None,
-            matches=candidate.matches,
-        )
-        if transform is None:
-            return hit
-        size = features.image_size
-        seen = region or Region(0, 0, *size)
-        placed = transform @ np.array([[1.0, 0, seen.x], [0, 1.0, seen.y], [0, 0, 1.0]])
-        return replace(
-            hit,
-            region=projected_outline(placed, ImageSize(seen.width, seen.height), record.size),
-            query_region=projected_outline(inverse(transform), record.size, size),
-        )
+    def _figures(
+        self,
+        candidates: list[Candidate],
+        barred: npt.NDArray[np.bool_] | None,
+        options: SearchOptions,
+        pictures: int,
+    ) -> npt.NDArray[np.float64]:
+        """(n, 3) what the confidence in each candidate depends on."""
+        left_out = 0 if barred is None else int(np.count_nonzero(barred))
+        in_nats = options.verification is not None or options.scoring.scorer == "likelihood"
+        images = self.snapshot.slots - left_out
+        return figures_of(candidates, images, in_nats=in_nats, pictures=pictures)
+
+
+def _wanted(options: SearchOptions) -> int:
+    """Images to look at more closely or to report, and the query's background below them."""
+    shortlist = options.verification.shortlist if options.verification else 0
+    fused = options.fuse.shortlist if options.fuse else 0
+    return max(options.limit, shortlist, fused, DEPTH)
+
+
+def _verified(
+    questions: list[Question],
+    lists: list[list[Candidate]],
+    options: SearchOptions,
+    log: StageLog,
+) -> list[list[Candidate]]:
+    """The candidates of each question, re-ordered by geometry."""
+    if options.verification is None:
+        return lists
+    with log.stage("verify") as note:
+        checked = [verified(q, c, options) for q, c in zip(questions, lists, strict=True)]
+        sure = {c.slot for candidates, _ in checked for c in candidates if c.verified}
+        log.verified_images = len(sure)
+        note(f"{sum(tried for _, tried in checked)} candidates, {len(sure)} verified")
+    return [candidates for candidates, _ in checked]
+
+
+def _expanded(
+    questions: list[Question],
+    lists: list[list[Candidate]],
+    options: SearchOptions,
+    log: StageLog,
+) -> list[list[Candidate]]:
+    """The candidates of each question, with what its verified hits find."""
+    if options.expansion is None:
+        return lists
+    with log.stage("expand") as note:
+        grown = [expand(q, c, options) for q, c in zip(questions, lists, strict=True)]
+        note(f"{sum(asked for _, asked in grown)} hits asked in their turn")
+    return [candidates for candidates, _ in grown]

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from math import log10
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kpsearch.geometry import (
-    Correspondences,
-    Frames,
-    Verification,
-    one_to_one,
-    verify,
-)
+from kpsearch.geometry import Correspondences, Frames, Verification, one_to_one, verify
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from kpsearch.index import Snapshot
     from kpsearch.options import VerificationOptions
-    from kpsearch.scoring import Weighting
     from kpsearch.search.matching import QueryMatches
-    from kpsearch.types import Features
+    from kpsearch.search.question import Question
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,29 +30,30 @@ class Candidate:
     verified: bool = False
     """Whether the homography is beyond chance."""
     matches: npt.NDArray[np.float32] | None = None
-    """(inliers, 4): x, y in the query and x, y in the hit, of each inlier."""
+    """(inliers, 4): x, y in the query's view and x, y in the hit, of each inlier."""
+    view: int = 0
+    """Number of the query's view that the geometry is of."""
+    via: int | None = None
+    """Slot of the verified hit through which it was found; None if directly."""
+    cosine: float | None = None
+    """Of the deep embeddings, where they are fused."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shortlist:
-    """The candidates to verify, and the one-to-one correspondences of each."""
+class Block:
+    """Some candidates to verify together, and the one-to-one correspondences of each."""
 
-    slots: npt.NDArray[np.int64]
+    slots: npt.NDArray[np.intp]
+    """Rising."""
     pairs: Correspondences
     """Of all candidates, candidate by candidate."""
-    start: npt.NDArray[np.int64]
+    start: npt.NDArray[np.intp]
     """(n + 1,): candidate i has the pairs ``start[i]:start[i + 1]``."""
 
     @classmethod
-    def of(
-        cls,
-        slots: npt.NDArray[np.int64],
-        found: QueryMatches,
-        features: Features,
-        snapshot: Snapshot,
-        weighting: Weighting,
-    ) -> Shortlist:
-        """The shortlist of the images in ``slots``, in slot order."""
+    def of(cls, slots: npt.NDArray[np.intp], found: QueryMatches, question: Question) -> Block:
+        """The images in ``slots``."""
+        snapshot = question.snapshot
         slots = np.sort(slots)
         listed = np.zeros(snapshot.slots, np.bool_)
         listed[slots] = True
@@ -66,14 +61,10 @@ class Shortlist:
         chosen = chosen.take(one_to_one(chosen.slot, chosen.query, chosen.keypoint, chosen.weight))
         chosen = chosen.take(np.argsort(chosen.slot, kind="stable"))
         pairs = Correspondences(
-            query=Frames(
-                features.xy[chosen.query],
-                features.scale[chosen.query],
-                features.angle_rad[chosen.query],
-            ),
-            hit=_frames(chosen, snapshot),
-            weight=chosen.weight,
-            false_alarms=weighting.false_alarms(chosen.word, chosen.distance, chosen.slot),
+            question.frames.take(chosen.query),
+            _frames(chosen, snapshot),
+            chosen.weight,
+            chosen.false_alarms,
         )
         bounds = np.concatenate([slots, [snapshot.slots]])
         return cls(slots, pairs, np.searchsorted(chosen.slot, bounds))
@@ -84,6 +75,15 @@ class Shortlist:
     def pairs_of(self, row: int) -> Correspondences:
         """The correspondences of candidate ``row``."""
         return self.pairs.slice(int(self.start[row]), int(self.start[row + 1]))
+
+    def weights(self) -> npt.NDArray[np.float64]:
+        """(n,) of the pairs of each candidate, summed one by one in their order.
+
+        So equal pairs have equal sums, wherever in the index they stand.
+        """
+        owners = np.repeat(np.arange(len(self)), np.diff(self.start))
+        total = np.bincount(owners, weights=self.pairs.weight, minlength=len(self))
+        return total.astype(np.float64)
 
 
 def _frames(matches: QueryMatches, snapshot: Snapshot) -> Frames:
@@ -102,43 +102,76 @@ def _frames(matches: QueryMatches, snapshot: Snapshot) -> Frames:
     )
 
 
-def verify_shortlist(
-    shortlist: Shortlist,
-    snapshot: Snapshot,
-    features: Features,
+def verify_while_it_pays(
+    candidates: list[Candidate],
+    found: QueryMatches,
+    question: Question,
     prior: float,
     options: VerificationOptions,
-) -> list[Candidate]:
-    """The shortlist re-scored by geometry, best first, ties by the hash of the path.
+) -> tuple[list[Candidate], int]:
+    """The candidates re-scored by geometry, best first, and how many of them were looked at.
 
-    A candidate scores the weights of its one-to-one pairs, and what geometry adds to them.
+    They are verified block by block, best first. A block pays that holds a verified one or brings
+    one among the leaders; after one that does not, or when time is up, the rest keep their order
+    below those verified.
     """
-    if len(shortlist) == 0:
-        return []
-    sizes = snapshot.image_sizes[shortlist.slots].astype(np.int64)
-    size, pairs, start = features.image_size, shortlist.pairs, shortlist.start
-    outcomes = verify(pairs, start, size, sizes, prior, options)
-    # One by one in their order: equal pairs, equal sums, wherever in the shortlist they stand.
-    owners = np.repeat(np.arange(len(shortlist)), start[1:] - start[:-1])
-    weights = np.bincount(owners, weights=pairs.weight, minlength=len(shortlist))
-    limit = log10(options.false_alarms) - log10(len(shortlist))
-    candidates = [
+    verified: list[Candidate] = []
+    seconds = float("inf") if options.milliseconds is None else options.milliseconds / 1000
+    deadline = time.perf_counter() + seconds
+    low = 0
+    while low < len(candidates):
+        tried = candidates[low : low + options.block]
+        low += len(tried)
+        block = Block.of(np.array([c.slot for c in tried], np.intp), found, question)
+        news = _verify_block(block, len(candidates), question, prior, options)
+        entry = verified[options.leaders - 1].score if len(verified) >= options.leaders else 0.0
+        verified = by_score(verified + news, question.snapshot)
+        pays = any(c.verified or c.score > entry for c in news)
+        if not pays or time.perf_counter() > deadline:
+            break
+    return below(verified, candidates[low:]), low
+
+
+def _verify_block(
+    block: Block, tried: int, question: Question, prior: float, options: VerificationOptions
+) -> list[Candidate]:
+    """A candidate scores the weights of its pairs, and what geometry adds to them."""
+    sizes = question.snapshot.image_sizes[block.slots].astype(np.int64)
+    outcomes = verify(block.pairs, block.start, question.image_size, sizes, prior, options)
+    return [
         Candidate(
             slot=int(slot),
-            score=float(weights[row]) + outcome.gain,
+            score=float(weight) + outcome.gain,
             verification=outcome,
-            verified=outcome.log10_false_alarms <= limit,
-            matches=_matched_points(shortlist.pairs_of(row), outcome) if outcome.inliers else None,
+            verified=is_verified(outcome, tried, options),
+            matches=matched_points(block.pairs_of(row), outcome) if outcome.inliers else None,
         )
-        for row, (slot, outcome) in enumerate(zip(shortlist.slots, outcomes, strict=True))
+        for row, (slot, weight, outcome) in enumerate(
+            zip(block.slots, block.weights(), outcomes, strict=True)
+        )
     ]
+
+
+def is_verified(outcome: Verification, tried: int, options: VerificationOptions) -> bool:
+    """Whether chance would hardly give such a hit among as many candidates as were ``tried``."""
+    return outcome.log10_false_alarms <= log10(options.false_alarms) - log10(tried)
+
+
+def matched_points(pairs: Correspondences, outcome: Verification) -> npt.NDArray[np.float32]:
+    """(inliers, 4): x, y in the query and x, y in the hit, of each inlier."""
+    rows = outcome.pairs
+    return np.hstack([pairs.query.xy[rows], pairs.hit.xy[rows]]).astype(np.float32)
+
+
+def by_score(candidates: list[Candidate], snapshot: Snapshot) -> list[Candidate]:
+    """Best first, ties by the hash of the path: for scores that are all the images' own."""
     tie = snapshot.path_hash
     return sorted(candidates, key=lambda candidate: (-candidate.score, int(tie[candidate.slot])))
 
 
-def _matched_points(pairs: Correspondences, outcome: Verification) -> npt.NDArray[np.float32]:
-    rows = outcome.pairs
-    return np.hstack([pairs.query.xy[rows], pairs.hit.xy[rows]]).astype(np.float32)
+def reordered(candidates: list[Candidate]) -> list[Candidate]:
+    """Best first; equal ones as they stood, such as those `below` the others."""
+    return sorted(candidates, key=lambda candidate: -candidate.score)
 
 
 def below(candidates: list[Candidate], others: list[Candidate]) -> list[Candidate]:

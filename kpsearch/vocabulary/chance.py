@@ -1,6 +1,6 @@
 """How near two unrelated descriptors of one word come by chance.
 
-The weight of a match rests on this (`kpsearch.scoring.weights`). It is measured on the training
+The weight of a match rests on this (`kpsearch.scoring.likelihood`). It is measured on the training
 descriptors themselves, so it holds for any extractor and any vocabulary size.
 """
 

@@ -10,7 +10,7 @@ from kpsearch.geometry import (
     project,
     projected_outline,
 )
-from kpsearch.geometry.verify import log10_false_alarms
+from kpsearch.geometry.evidence import log10_false_alarms
 from kpsearch.options import VerificationOptions
 from kpsearch.types import ImageSize
 from tests.candidates import agreeing, evidence_of_one, verify_one

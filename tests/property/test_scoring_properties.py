@@ -7,13 +7,15 @@ from hypothesis import strategies as st
 
 from kpsearch.options import ScoringOptions
 from kpsearch.scoring import (
-    WEIGHTINGS,
+    BURSTINESS,
+    SCORERS,
     CollectionFacts,
+    Votes,
     best,
     hamming_matches,
-    sum_by_image,
-    sum_heaviest,
+    recurrence,
 )
+from kpsearch.types import Words
 
 
 @st.composite
@@ -62,8 +64,9 @@ def test_the_likelihood_is_the_formula_of_its_docstring(facts, prior, data):
     word = data.draw(st.integers(0, len(facts.word_frequency) - 1))
     image = data.draw(st.integers(0, len(facts.image_length) - 1))
     distance = data.draw(st.integers(0, 64))
-    weighting = WEIGHTINGS.resolve("likelihood")(ScoringOptions(prior=prior), facts)
-    found = weighting.weigh(np.array([word]), np.array([distance], np.uint8), np.array([image]))
+    scorer = SCORERS.resolve("likelihood")(ScoringOptions(prior=prior), facts)
+    match = np.array([word]), np.array([distance], np.uint8), np.array([image])
+    found = scorer.weigh(*match, scorer.false_alarms(*match))
     n = max(int(facts.word_frequency.sum()), 1)
     expected = (
         int(facts.word_frequency[word])
@@ -74,18 +77,19 @@ def test_the_likelihood_is_the_formula_of_its_docstring(facts, prior, data):
     assert found[0] == pytest.approx(math.log1p(prior / max(expected, 1e-300)), rel=1e-9)
 
 
-@given(collections(), st.sampled_from(WEIGHTINGS.names()), st.data())
+@given(collections(), st.sampled_from(SCORERS.names()), st.data())
 def test_a_nearer_match_in_a_shorter_image_of_a_rarer_word_never_weighs_less(facts, name, data):
-    weighting = WEIGHTINGS.resolve(name)(ScoringOptions(weighting=name), facts)
+    scorer = SCORERS.resolve(name)(ScoringOptions(scorer=name), facts)
 
     def ordered(top):
         return sorted(data.draw(st.tuples(st.integers(0, top), st.integers(0, top))))
 
     words = np.argsort(facts.word_frequency, kind="stable")[ordered(len(facts.word_frequency) - 1)]
     images = np.argsort(facts.image_length, kind="stable")[ordered(len(facts.image_length) - 1)]
-    if name != "likelihood" and facts.word_frequency[words].min() == 0:
+    if name in ("hamming", "tfidf") and facts.word_frequency[words].min() == 0:
         return  # its idf is undefined where no keypoint has the word; it counts as 0
-    weights = weighting.weigh(words, np.array(ordered(64), np.uint8), images)
+    matches = words, np.array(ordered(64), np.uint8), images
+    weights = scorer.weigh(*matches, scorer.false_alarms(*matches))
     assert weights[0] >= weights[1] >= 0
 
 
@@ -95,24 +99,49 @@ matches = st.lists(
 ).map(sorted)
 
 
-@given(matches, st.randoms(use_true_random=False))
-def test_an_image_scores_the_heaviest_match_of_each_keypoint(rows, random):
+def votes_of(rows: list[tuple[int, int, float]]) -> Votes:
+    query, slots, weights = (np.array([row[i] for row in rows]) for i in range(3))
+    return Votes(query.astype(int), slots.astype(int), weights.astype(float))
+
+
+def discounted(rows, group):
+    """w · √(w / t) of each row, t the sum over its group."""
+    total = {}
+    for row in rows:
+        total[group(row)] = total.get(group(row), 0.0) + row[2]
+    return [(q, i, w * math.sqrt(w / total[group((q, i, w))]) if w else 0.0) for q, i, w in rows]
+
+
+def heaviest(rows):
+    kept = {}
+    for query, image, weight in rows:
+        kept[query, image] = max(weight, kept.get((query, image), 0.0))
+    return [(*key, weight) for key, weight in kept.items()]
+
+
+def within(rows):
+    return discounted(rows, lambda row: row[:2])
+
+
+def between(rows):
+    return discounted(rows, lambda row: row[0])
+
+
+PLAIN = {
+    "none": list,
+    "removal": heaviest,
+    "within": within,
+    "between": between,
+    "both": lambda rows: between(within(rows)),
+}
+
+
+@given(matches, st.sampled_from(BURSTINESS.names()), st.randoms(use_true_random=False))
+def test_bursts_are_discounted_as_in_a_plain_loop(rows, way, random):
     random.shuffle(rows)
-    query, images, weights = (np.array([row[i] for row in rows]) for i in range(3))
-    found = sum_heaviest(query.astype(int), images.astype(int), weights.astype(float), 5).tolist()
-    heaviest = {}
-    for keypoint, image, weight in rows:
-        heaviest[keypoint, image] = max(weight, heaviest.get((keypoint, image), 0.0))
-    expected = [sum(w for (_, image), w in heaviest.items() if image == i) for i in range(5)]
-    assert found == expected
-
-
-@given(matches, st.integers(5, 8))
-def test_a_score_is_the_sum_of_the_weights_of_an_image(rows, slots):
-    images = np.array([row[1] for row in rows], np.int64)
-    weights = np.array([row[2] for row in rows], np.float64)
-    expected = [sum(row[2] for row in rows if row[1] == slot) for slot in range(slots)]
-    assert sum_by_image(images, images, weights, slots).tolist() == expected
+    counted = PLAIN[way](rows)
+    expected = [sum(w for _, image, w in counted if image == i) for i in range(5)]
+    assert BURSTINESS.resolve(way)(votes_of(rows), 5).tolist() == pytest.approx(expected)
 
 
 @given(
@@ -125,3 +154,28 @@ def test_the_best_equal_the_start_of_a_full_sort(scores, count, seed):
     positive = [i for i, score in enumerate(scores) if score > 0]
     ranked = sorted(positive, key=lambda i: (-scores[i], tie[i]))
     assert best(np.array(scores, np.float64), count, tie).tolist() == ranked[:count]
+
+
+@given(collections(), st.data())
+def test_recurrence_is_what_is_seen_over_what_chance_explains(facts, data):
+    words = len(facts.word_frequency)
+    ids = data.draw(st.lists(st.lists(st.integers(0, words - 1), min_size=2, max_size=2)))
+    asked = np.array(ids, np.uint32).reshape(-1, 2)
+    threshold = data.draw(st.integers(0, 64))
+    pairs = st.tuples(st.integers(0, max(len(asked) - 1, 0)), st.integers(0, threshold))
+    seen = data.draw(st.lists(pairs, max_size=30)) if len(asked) else []
+    found = recurrence(
+        np.array([q for q, _ in seen], np.intp),
+        np.array([d for _, d in seen], np.uint8),
+        Words(asked, np.zeros(asked.shape, np.uint64)),
+        facts,
+        threshold,
+    )
+    assert found.shape == (len(asked), 65)
+    for row, own in enumerate(asked):
+        compared = int(facts.word_frequency[own].sum())
+        for distance in (0, threshold // 2, threshold, 64):
+            at = min(distance, threshold)
+            near = sum(q == row and d <= at for q, d in seen)
+            expected = max(near / (1 + compared * float(facts.chance[at])), 1)
+            assert found[row, distance] == pytest.approx(expected)

@@ -15,9 +15,10 @@ from kpsearch.geometry import (
     outline,
     project,
     projected_outline,
+    refine,
     verify,
 )
-from kpsearch.geometry.verify import log10_false_alarms
+from kpsearch.geometry.evidence import effective_count, log10_false_alarms
 from kpsearch.options import VerificationOptions
 from kpsearch.synthetic import CameraOptions, aim
 from kpsearch.types import ImageSize
@@ -373,6 +374,58 @@ def test_unrelated_pairs_that_agree_loosely_are_not_verified():
         hit = moved(query, TURNED, 30.0, rng)
         verified += is_verified(weighed(query, hit, rng), candidates=500)
     assert verified == 0
+
+
+def box(seed: int = 0) -> Correspondences:
+    """Two faces of a thing, moved apart by more than a homography's tolerance."""
+    left, right = planted(np.eye(3), 30, 0, seed=seed), planted(np.eye(3), 30, 0, seed=seed + 1)
+    shifted = right.hit.xy + np.array([22, 14], np.float32)
+    return Correspondences(
+        joined(left.query, right.query),
+        joined(left.hit, Frames(shifted, right.hit.scale, right.hit.angle_rad)),
+        np.concatenate([left.weight, right.weight]),
+        np.concatenate([left.false_alarms, right.false_alarms]),
+    )
+
+
+def test_a_second_homography_tells_of_a_second_face():
+    both = verify_one(box(), SIZE, SIZE, PRIOR, OPTIONS)
+    one = verify_one(box().take(np.arange(30)), SIZE, SIZE, PRIOR, OPTIONS)
+    assert both.gain > 1.5 * one.gain
+    assert both.inliers <= 35
+
+
+def test_pairs_in_a_clump_are_few_effective_inliers_and_spread_ones_are_many():
+    rng = np.random.default_rng(0)
+    spread = rng.random((100, 2)) * 1000
+    assert effective_count(spread, 1.0) == pytest.approx(100, rel=0.01)
+    assert effective_count(np.tile([[5.0, 5.0]], (100, 1)), 1.0) == pytest.approx(1)
+    assert 1 < effective_count(spread, 300.0) < 10
+    assert effective_count(np.empty((0, 2)), 1.0) == 0
+    two = np.repeat([[0.0, 0.0], [500.0, 500.0]], 40, axis=0)
+    assert effective_count(two, 1.0) == pytest.approx(2)
+
+
+def test_refining_a_homography_finds_the_inliers_it_was_not_told():
+    pairs = planted(TURNED, 60, 40)
+    some = pairs.take(np.concatenate([np.arange(15), np.arange(60, 100)]))
+    rough = verify_one(some, SIZE, SIZE, PRIOR, OPTIONS)
+    better = refine(rough, pairs, SIZE, np.array(SIZE), PRIOR, OPTIONS)
+    assert better is not None
+    assert better.inliers > 3 * rough.inliers
+    assert better.gain > rough.gain
+    assert better.log10_false_alarms <= rough.log10_false_alarms
+    corners = outline(SIZE)
+    error = project(better.transform, corners) - project(TURNED, corners)
+    assert np.linalg.norm(error, axis=1).max() < 1.0
+
+
+def test_there_is_nothing_to_refine_without_a_homography_or_more_pairs():
+    nothing = verify_one(planted(TURNED, 2, 0), SIZE, SIZE, PRIOR, OPTIONS)
+    pairs = planted(TURNED, 60, 0)
+    assert refine(nothing, pairs, SIZE, np.array(SIZE), PRIOR, OPTIONS) is None
+    found = verify_one(pairs, SIZE, SIZE, PRIOR, OPTIONS)
+    assert refine(found, pairs.take(np.arange(3)), SIZE, np.array(SIZE), PRIOR, OPTIONS) is None
 
 
 def test_evidence_leaves_out_the_pairs_that_fix_the_model():

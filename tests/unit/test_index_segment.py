@@ -81,3 +81,18 @@ def test_starts_too_many_for_the_structure_hash_are_checked_all_the_same(name, i
         np.frombuffer(changed, np.uint32, place.shape[0], place.offset)[element] ^= 1 << 30
         with pytest.raises(IndexDamaged, match=r"segment\.h5"):
             Segment(entry, MappedFile(file, bytes(changed)), words)
+
+
+def test_the_postings_of_an_image_are_all_its_keypoints_each_in_its_own_list():
+    segment = open_segment(random_images([7, 0, 300, 1, 40], seed=3))
+    for image in range(5):
+        word, place = segment.postings_of(image, np.arange(WORDS))
+        first, last = segment.keypoint_start[image : image + 2].tolist()
+        assert sorted(segment.keypoint[place].tolist()) == list(range(first, last))
+        assert np.all(np.diff(word) >= 0)
+        assert np.all((segment.start[word] <= place) & (place < segment.start[word + 1]))
+        some = np.array([1, 4, 5])
+        chosen = np.isin(word, some)
+        asked_word, asked_place = segment.postings_of(image, some)
+        assert asked_word.tolist() == word[chosen].tolist()
+        assert asked_place.tolist() == place[chosen].tolist()
