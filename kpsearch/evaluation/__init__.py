@@ -1,43 +1,65 @@
 """How good retrieval and features are: ground truth, metrics, runs to exchange, tables."""
 
-from kpsearch.evaluation.manifest import Truth, TruthRow, read_truth
+from kpsearch.evaluation.datasets import LAYOUTS, Layout, layout_of
+from kpsearch.evaluation.manifest import read_truth
 from kpsearch.evaluation.metrics import (
     Convention,
-    QueryOutcome,
-    SourceSummary,
     average_precision,
+    average_precision_at,
     ns_score,
+    precision_at,
+    r_precision,
     recall_at,
-    summarise,
+    relevant_positions,
 )
+from kpsearch.evaluation.outcomes import QueryOutcome, SourceSummary, summarise
 from kpsearch.evaluation.pairs import (
     HomographyPair,
     PairMeasure,
     measure_pair,
     resized_homography,
 )
-from kpsearch.evaluation.run import Evaluation, Ranking, evaluate
+from kpsearch.evaluation.pooled import micro_average_precision, recall_at_precision
+from kpsearch.evaluation.protocols import PROTOCOLS, Measures, Protocol
+from kpsearch.evaluation.querying import RankedHit, Ranking
+from kpsearch.evaluation.run import Evaluation, evaluate, outcome_of
 from kpsearch.evaluation.table import format_table
 from kpsearch.evaluation.trec import read_run, write_run
+from kpsearch.evaluation.truth import Setup, Truth, TruthRow
 
 __all__ = [
+    "LAYOUTS",
+    "PROTOCOLS",
     "Convention",
     "Evaluation",
     "HomographyPair",
+    "Layout",
+    "Measures",
     "PairMeasure",
+    "Protocol",
     "QueryOutcome",
+    "RankedHit",
     "Ranking",
+    "Setup",
     "SourceSummary",
     "Truth",
     "TruthRow",
     "average_precision",
+    "average_precision_at",
     "evaluate",
     "format_table",
+    "layout_of",
     "measure_pair",
+    "micro_average_precision",
     "ns_score",
+    "outcome_of",
+    "precision_at",
+    "r_precision",
     "read_run",
     "read_truth",
     "recall_at",
+    "recall_at_precision",
+    "relevant_positions",
     "resized_homography",
     "summarise",
     "write_run",

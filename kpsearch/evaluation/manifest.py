@@ -13,81 +13,12 @@ import io
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
 
 from kpsearch.errors import UsageError
+from kpsearch.evaluation.truth import Truth, TruthRow
 
 _REQUIRED = ("path", "instance", "role")
 _KNOWN = (*_REQUIRED, "category", "source")
-_REFERENCE_ROLES = frozenset({"reference", "both"})
-_QUERY_ROLES = frozenset({"query", "both"})
-
-
-@dataclass(frozen=True, slots=True)
-class TruthRow:
-    """One picture of the ground truth."""
-
-    path: str
-    """Absolute; a relative one in the file is relative to the file's folder."""
-    instance: str
-    role: str
-    """In lower case."""
-    category: str = ""
-    source: str = ""
-    extra: Mapping[str, str] = field(default_factory=dict, hash=False)
-    """The columns kpsearch does not know, by name."""
-
-    @property
-    def is_reference(self) -> bool:
-        """Whether the picture belongs to the catalogue."""
-        return self.role in _REFERENCE_ROLES
-
-    @property
-    def is_query(self) -> bool:
-        """Whether the picture is searched for."""
-        return self.role in _QUERY_ROLES
-
-
-@dataclass(frozen=True)
-class Truth:
-    """A ground truth, its rows in the order of the file."""
-
-    rows: tuple[TruthRow, ...]
-
-    def references(self) -> tuple[TruthRow, ...]:
-        """The catalogue; no path twice."""
-        return tuple(row for row in self.rows if row.is_reference)
-
-    def queries(self) -> tuple[TruthRow, ...]:
-        """The pictures to search for."""
-        return tuple(row for row in self.rows if row.is_query)
-
-    def relevant(self, query: TruthRow) -> frozenset[str]:
-        """Paths of the references that show the query's instance, never the query's own path."""
-        return self._references_of.get(query.instance, frozenset()) - {query.path}
-
-    def in_group_of_four(self, query: TruthRow) -> bool:
-        """Whether the query's instance is exactly four pictures, each its own gallery.
-
-        Such a group is what the N-S score is defined on; see `kpsearch.evaluation.ns_score`.
-        """
-        return self._roles_of.get(query.instance) == {"both": 4}
-
-    @cached_property
-    def _references_of(self) -> dict[str, frozenset[str]]:
-        paths: dict[str, set[str]] = {}
-        for row in self.references():
-            paths.setdefault(row.instance, set()).add(row.path)
-        return {instance: frozenset(members) for instance, members in paths.items()}
-
-    @cached_property
-    def _roles_of(self) -> dict[str, Counter[str]]:
-        roles: dict[str, Counter[str]] = {}
-        for row in self.rows:
-            if row.is_reference or row.is_query:
-                roles.setdefault(row.instance, Counter())[row.role] += 1
-        return roles
 
 
 def read_truth(path: str) -> Truth:
@@ -184,6 +115,11 @@ def _read_text(path: str) -> str:
     try:
         with open(path, "rb") as file:
             data = file.read().removeprefix(codecs.BOM_UTF8)
+    except IsADirectoryError as error:
+        raise UsageError(
+            f"{path}: cannot be read: a folder, no CSV file;"
+            " if it holds a public data set, name its layout"
+        ) from error
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     try:

@@ -1,13 +1,12 @@
-"""Retrieval metrics, from the positions at which the relevant items were retrieved.
+"""Metrics of one ranking, from the positions at which the relevant items were retrieved.
 
-Positions count from 0 in the ranking as it is scored: where the query's own picture is in the
-gallery it has been taken out of the ranking, and out of the relevant items, before.
+Positions count from 0 in the ranking as it is scored: what is to be overlooked (junk; the query's
+own picture, by most protocols) has been taken out of it before, see `relevant_positions`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -22,6 +21,19 @@ Positions = Sequence[int] | npt.NDArray[np.integer]
 """Positions in a ranking, from 0, strictly increasing."""
 
 
+def relevant_positions(
+    ranking: Iterable[str], relevant: Collection[str], *, ignored: Collection[str] = ()
+) -> tuple[int, ...]:
+    """Where the relevant items are in a ranking, counted from 0 without the ``ignored`` ones.
+
+    Overlooking junk is what Oxford Buildings (Philbin et al. 2007, "junk") and revisitop
+    (Radenović et al. 2018) do: a junk image costs nothing and gains nothing, as if it had never
+    been in the gallery.
+    """
+    counted = (item for item in ranking if item not in ignored)
+    return tuple(position for position, item in enumerate(counted) if item in relevant)
+
+
 def average_precision(positions: Positions, n_relevant: int, *, convention: Convention) -> float:
     """Average precision of one ranking, in [0, 1].
 
@@ -29,9 +41,11 @@ def average_precision(positions: Positions, n_relevant: int, *, convention: Conv
     ``n_relevant`` count as never found. The precision at each step of recall is, by convention,
 
     - ``"rectangle"``: that at the relevant item. The mean over the relevant items, as in TREC
-      (Buckley & Voorhees 2000) and INRIA Holidays without its interpolation;
+      (Buckley & Voorhees 2000);
     - ``"trapezoid"``: the mean of those at the relevant item and just before it, the latter being
-      1 at the top of the ranking. The area Philbin et al. 2007 compute for Oxford Buildings.
+      1 at the top of the ranking. The area that the programs of Oxford Buildings (Philbin et al.
+      2007, ``compute_ap.cpp``), INRIA Holidays (Jégou et al. 2008, ``holidays_map.py``) and
+      revisitop (Radenović et al. 2018, ``compute_map``) sum.
 
     Raises `UsageError` for no relevant item, positions that do not increase, or more of them
     than relevant items.
@@ -51,9 +65,7 @@ def recall_at(positions: Positions, n_relevant: int, *, k: int) -> float:
     This is recall@k of instance retrieval (success at k, hit rate), not the share of the relevant
     items found: with several relevant items one of them suffices. Raises as `average_precision`.
     """
-    if k < 1:
-        raise UsageError(f"recall at {k}: k must be at least 1")
-    ranked = _checked(positions, n_relevant)
+    ranked = _checked(positions, n_relevant, k)
     return float(len(ranked) > 0 and ranked[0] < k)
 
 
@@ -69,70 +81,46 @@ def ns_score(positions: Positions, *, query_left_out: bool) -> int:
     return int((_checked(positions, 4) < 4).sum())
 
 
-@dataclass(frozen=True, slots=True)
-class QueryOutcome:
-    """What one query retrieved, as far as the metrics need it."""
+def precision_at(positions: Positions, n_relevant: int, *, k: int) -> float:
+    """Precision at ``k`` as in revisitop (Radenović et al. 2018), in [0, 1].
 
-    query: str
-    source: str
-    relevant_positions: tuple[int, ...]
-    """Of the relevant items retrieved, increasing, the query itself left out of the ranking."""
-    n_relevant: int
-    """Relevant items in the catalogue, the query itself left out; 0: the item is not in it."""
-    group_of_four: bool
-    """The query and its relevant items are four pictures that are their own gallery."""
-    answered: bool
-    """False when the engine said "no match". What it ranked all the same is scored as given."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceSummary:
-    """The metrics of the queries of one source.
-
-    Means are over the queries that have a relevant item in the catalogue, None without any.
+    Where the last of the ``n_relevant`` items is ranked above ``k``, precision is taken there and
+    not at ``k``: a query with three relevant items, all found at once, has precision 1 at 10. An
+    item never retrieved counts as ranked below ``k``. The mean over the queries is mP@k. Raises
+    as `average_precision`.
     """
-
-    queries: int
-    without_answer: int
-    """Queries with no relevant item in the catalogue: in no mean."""
-    no_match: int
-    """Queries answered "no match", rightly or wrongly, with a relevant item or without."""
-    map: float | None
-    recall_at_1: float | None
-    recall_at_5: float | None
-    ns: float | None
-    """Mean over the queries from groups of four; None when the source has none."""
+    ranked = _checked(positions, n_relevant, k)
+    complete = len(ranked) == n_relevant
+    depth = min(k, int(ranked[-1]) + 1) if complete else k
+    return float((ranked < depth).sum() / depth)
 
 
-def summarise(outcomes: Iterable[QueryOutcome], convention: Convention) -> dict[str, SourceSummary]:
-    """A summary for each source, in the order in which the sources first appear."""
-    by_source: dict[str, list[QueryOutcome]] = {}
-    for outcome in outcomes:
-        by_source.setdefault(outcome.source, []).append(outcome)
-    return {source: _summary(group, convention) for source, group in by_source.items()}
+def average_precision_at(positions: Positions, n_relevant: int, *, k: int) -> float:
+    """Average precision by rectangles of the first ``k``, in [0, 1]: its mean is mAP@k.
+
+    The sum is divided by min(``n_relevant``, ``k``), the most that can be found there, as in the
+    Google Landmarks v2 retrieval task with k = 100 (Weyand et al. 2020). With ``k``
+    the number of relevant items it is the MAP@R of Musgrave et al. 2020. Raises as
+    `average_precision`.
+    """
+    ranked = _checked(positions, n_relevant, k)
+    found = ranked[ranked < k]
+    return float(_precision_at_relevant(found).sum() / min(n_relevant, k))
 
 
-def _summary(outcomes: Sequence[QueryOutcome], convention: Convention) -> SourceSummary:
-    scored = [o for o in outcomes if o.n_relevant]
-    ranked = [(o.relevant_positions, o.n_relevant) for o in scored]
-    fours = [o.relevant_positions for o in scored if o.group_of_four]
-    return SourceSummary(
-        queries=len(outcomes),
-        without_answer=len(outcomes) - len(scored),
-        no_match=sum(not o.answered for o in outcomes),
-        map=_mean([average_precision(p, n, convention=convention) for p, n in ranked]),
-        recall_at_1=_mean([recall_at(p, n, k=1) for p, n in ranked]),
-        recall_at_5=_mean([recall_at(p, n, k=5) for p, n in ranked]),
-        ns=_mean([ns_score(p, query_left_out=True) for p in fours]),
-    )
+def r_precision(positions: Positions, n_relevant: int) -> float:
+    """Share of relevant items among the first R, R being the number there are, in [0, 1].
+
+    As in TREC (Buckley & Voorhees 2000) and metric learning (Musgrave et al. 2020). Raises as
+    `average_precision`.
+    """
+    return float((_checked(positions, n_relevant) < n_relevant).sum() / n_relevant)
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return float(np.mean(values)) if values else None
-
-
-def _checked(positions: Positions, n_relevant: int) -> npt.NDArray[np.int64]:
+def _checked(positions: Positions, n_relevant: int, k: int = 1) -> npt.NDArray[np.int64]:
     ranked = np.asarray(positions, dtype=np.int64)
+    if k < 1:
+        raise UsageError(f"a metric at {k}: k must be at least 1")
     if n_relevant < 1:
         raise UsageError("a query without relevant items has no score: leave it out")
     if len(ranked) > n_relevant:

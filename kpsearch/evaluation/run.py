@@ -4,40 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from kpsearch.errors import ImageRejected, UsageError
-from kpsearch.evaluation.manifest import Truth, TruthRow
-from kpsearch.evaluation.metrics import Convention, QueryOutcome, SourceSummary, summarise
+from kpsearch.errors import UsageError
+from kpsearch.evaluation.metrics import Convention, relevant_positions
+from kpsearch.evaluation.outcomes import QueryOutcome, SourceSummary, summarise
+from kpsearch.evaluation.protocols import MANIFEST, Measures, Protocol
+from kpsearch.evaluation.querying import Ranking, rank_queries
+from kpsearch.evaluation.truth import Truth
 from kpsearch.indexing import IndexReport, Progress, build_index
-from kpsearch.options import FeatureOptions, SearchOptions, VocabularyOptions, WorkerLimits
-from kpsearch.parallel import map_in_order, single_threaded
+from kpsearch.options import (
+    EmbeddingOptions,
+    FeatureOptions,
+    SearchOptions,
+    VocabularyOptions,
+)
 from kpsearch.search import Searcher
-from kpsearch.types import Casualty, Reject
-
-if TYPE_CHECKING:
-    from kpsearch.types import Answer
-
-MAX_RANKING = 1000
-"""Hits kept of each ranking. Relevant images ranked lower count as not found."""
-QUERY_LIMITS = WorkerLimits(seconds=600.0, memory_bytes=None)
-"""Of a worker that opens the whole index: mapped, it takes no memory but address space."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """What one query of the truth returned."""
-
-    row: TruthRow
-    hits: tuple[tuple[str, float], ...]
-    """(path, score), best first."""
-    answered: bool
-    """Whether geometry verified at least one hit."""
-    timings_ms: dict[str, float]
+from kpsearch.types import Reject
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +31,10 @@ class Evaluation:
     """The result of an evaluation."""
 
     sources: dict[str, SourceSummary]
+    """The general figures, under the protocol's first setup."""
+    protocol: str
+    measures: tuple[Measures, ...]
+    """The protocol's own figures: setup by setup, in each source by source."""
     timings_ms: dict[str, float]
     """Median over the queries, by stage."""
     bytes_per_image: float
@@ -59,6 +49,8 @@ class Evaluation:
         """The measures as plain JSON values."""
         return {
             "sources": {name: asdict(summary) for name, summary in self.sources.items()},
+            "protocol": self.protocol,
+            "measures": [asdict(measures) for measures in self.measures],
             "timings_ms": self.timings_ms,
             "bytes_per_image": self.bytes_per_image,
             "bytes_per_keypoint": self.bytes_per_keypoint,
@@ -66,8 +58,11 @@ class Evaluation:
         }
 
     def run(self) -> dict[str, list[tuple[str, float]]]:
-        """The rankings by query path, as `write_run` takes them."""
-        return {ranking.row.path: list(ranking.hits) for ranking in self.rankings}
+        """The rankings by query id, as `write_run` takes them."""
+        return {
+            ranking.row.query_id: [(hit.path, hit.score) for hit in ranking.hits]
+            for ranking in self.rankings
+        }
 
 
 def evaluate(
@@ -77,35 +72,52 @@ def evaluate(
     features: FeatureOptions | None = None,
     vocabulary: VocabularyOptions | str | os.PathLike[str] | None = None,
     search: SearchOptions | None = None,
-    convention: Convention = "rectangle",
+    embedding: EmbeddingOptions | None = None,
+    protocol: Protocol = MANIFEST,
+    convention: Convention | None = None,
     n_jobs: int = 1,
     progress: Progress | None = None,
     on_reject: Callable[[Reject], None] | None = None,
 ) -> Evaluation:
     """Index all references of the truth in one gallery and rank it for every query.
 
-    A query that is itself in the gallery is left out of its own ranking. ``index`` is created,
-    or updated where it exists.
+    A query that is itself in the gallery is left out of its own ranking, unless the truth says
+    that it stays. The rankings are scored by ``protocol``, with AP by ``convention`` where one is
+    given. ``index`` is created, or updated where it exists. Where the search fuses a deep model,
+    the references are embedded with it, fed as ``embedding`` says.
     """
     references, queries = truth.references(), truth.queries()
     if not references or not queries:
-        raise UsageError("the manifest needs at least one reference and one query")
+        raise UsageError("the ground truth needs at least one reference and one query")
     report = build_index(
         [row.path for row in references],
         index,
         features=features,
         vocabulary=vocabulary,
+        embed=search.fuse.model if search and search.fuse else None,
+        embedding=embedding,
         categories={row.path: row.category for row in references},
         n_jobs=n_jobs,
         progress=progress,
         on_reject=on_reject,
     )
     searcher = Searcher.open(index)
-    options = evaluation_options(search or SearchOptions(), searcher.snapshot.slots)
-    rankings, rejected = _run_queries(queries, index, options, n_jobs, progress, on_reject)
+    options = evaluation_options(search or SearchOptions(), searcher.snapshot.slots, protocol)
+    rankings, rejected = rank_queries(
+        truth, index, options, n_jobs=n_jobs, progress=progress, on_reject=on_reject
+    )
+    scoring = replace(protocol, convention=convention) if convention else protocol
+    views = [truth.under(setup) for setup in protocol.setups or (truth.setup,)]
+    outcomes = [[outcome_of(view, ranking) for ranking in rankings] for view in views]
     snapshot = searcher.snapshot
     return Evaluation(
-        sources=summarise([_outcome(truth, ranking) for ranking in rankings], convention),
+        sources=summarise(outcomes[0], scoring.convention),
+        protocol=protocol.name,
+        measures=tuple(
+            measures
+            for view, scored in zip(views, outcomes, strict=True)
+            for measures in scoring.measure(scored, setup=view.setup.name)
+        ),
         timings_ms=median_timings([ranking.timings_ms for ranking in rankings]),
         bytes_per_image=snapshot.size_bytes / max(snapshot.images, 1),
         bytes_per_keypoint=snapshot.size_bytes / max(snapshot.keypoints, 1),
@@ -116,16 +128,16 @@ def evaluate(
             "features": asdict(snapshot.manifest.features),
             "words": len(snapshot.vocabulary),
             "search": asdict(options),
-            "ap": convention,
+            "ap": scoring.convention,
             "images": snapshot.images,
             "keypoints": snapshot.keypoints,
         },
     )
 
 
-def evaluation_options(search: SearchOptions, slots: int) -> SearchOptions:
-    """The same search with the whole ranking returned, to `MAX_RANKING`."""
-    return SearchOptions(min(max(slots, 1), MAX_RANKING), search.scoring, search.verification)
+def evaluation_options(search: SearchOptions, slots: int, protocol: Protocol) -> SearchOptions:
+    """The same search with the whole ranking returned, to the protocol's depth."""
+    return replace(search, limit=min(max(slots, 1), protocol.depth))
 
 
 def median_timings(timings: Sequence[dict[str, float]]) -> dict[str, float]:
@@ -137,72 +149,16 @@ def median_timings(timings: Sequence[dict[str, float]]) -> dict[str, float]:
     }
 
 
-def _run_queries(
-    queries: Sequence[TruthRow],
-    index: str | os.PathLike[str],
-    options: SearchOptions,
-    n_jobs: int,
-    progress: Progress | None,
-    on_reject: Callable[[Reject], None] | None,
-) -> tuple[list[Ranking], list[Reject]]:
-    rankings: list[Ranking] = []
-    rejected: list[Reject] = []
-    generation = Searcher.open(index).snapshot.generation
-    work = _QueryRunner(os.path.abspath(index), generation, options)
-    outcomes = map_in_order(work, queries, n_jobs=n_jobs, isolated=QUERY_LIMITS)
-    for row, outcome in zip(queries, outcomes, strict=True):
-        if isinstance(outcome, Casualty):
-            outcome = Reject(row.path, outcome.code, outcome.text)
-        if isinstance(outcome, Reject):
-            rejected.append(outcome)
-            if on_reject:
-                on_reject(outcome)
-            outcome = Ranking(row, (), False, {})
-        rankings.append(outcome)
-        if progress:
-            progress("querying", len(rankings), len(queries))
-    return rankings, rejected
-
-
-@dataclass(frozen=True, slots=True)
-class _QueryRunner:
-    """Runs one query of the truth, in a worker."""
-
-    index: str
-    generation: int
-    options: SearchOptions
-
-    def __call__(self, row: TruthRow) -> Ranking | Reject:
-        searcher = _searcher(self.index, self.generation)
-        exclude = [row.path] if row.is_reference else []
-        try:
-            with single_threaded():
-                answer = searcher.query(row.path, self.options, exclude=exclude)
-        except ImageRejected as error:
-            return Reject(row.path, error.code, error.text)
-        return _ranking(row, answer)
-
-
-@lru_cache(maxsize=1)
-def _searcher(index: str, generation: int) -> Searcher:
-    """One searcher a worker; ``generation`` keeps a reused worker from an older one."""
-    return Searcher.open(index)
-
-
-def _ranking(row: TruthRow, answer: Answer) -> Ranking:
-    hits = tuple((hit.path, hit.score) for hit in answer.hits)
-    return Ranking(row, hits, answer.verified, answer.timings_ms)
-
-
-def _outcome(truth: Truth, ranking: Ranking) -> QueryOutcome:
-    relevant = truth.relevant(ranking.row)
+def outcome_of(truth: Truth, ranking: Ranking) -> QueryOutcome:
+    """What a ranking retrieved under the truth's setup, with what is to be overlooked left out."""
+    relevant, ignored = truth.relevant(ranking.row), truth.ignored(ranking.row)
+    counted = np.array([path not in ignored for path in ranking.paths], np.bool_)
     return QueryOutcome(
-        query=ranking.row.path,
+        query=ranking.row.query_id,
         source=ranking.row.source,
-        relevant_positions=tuple(
-            position for position, (path, _) in enumerate(ranking.hits) if path in relevant
-        ),
+        relevant_positions=relevant_positions(ranking.paths, relevant, ignored=ignored),
         n_relevant=len(relevant),
         group_of_four=truth.in_group_of_four(ranking.row),
         answered=ranking.answered,
+        confidences=ranking.confidences[counted],
     )

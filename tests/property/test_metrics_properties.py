@@ -2,7 +2,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpsearch.evaluation import average_precision, ns_score, recall_at
+from kpsearch.evaluation import (
+    average_precision,
+    average_precision_at,
+    micro_average_precision,
+    ns_score,
+    precision_at,
+    recall_at,
+    recall_at_precision,
+    relevant_positions,
+)
 
 conventions = st.sampled_from(["rectangle", "trapezoid"])
 
@@ -72,3 +81,76 @@ def test_ns_score_is_the_same_with_the_query_on_top_or_left_out(positions):
     on_top = ns_score([0, *(p + 1 for p in positions)], query_left_out=False)
     assert left_out == on_top
     assert 1 <= left_out <= 4
+
+
+@given(st.lists(st.integers(0, 30), unique=True), st.sets(st.integers(0, 30)), st.data())
+def test_overlooking_junk_is_ranking_as_if_it_had_never_been_there(ranking, relevant, data):
+    names = [str(item) for item in ranking]
+    relevant = {str(item) for item in relevant}
+    junk = data.draw(st.sets(st.sampled_from(names))) - relevant if names else set()
+    without = [name for name in names if name not in junk]
+    expected = tuple(without.index(name) for name in without if name in relevant)
+    assert relevant_positions(names, relevant, ignored=junk) == expected
+
+
+@given(promotions(), st.integers(1, 70))
+def test_metrics_at_k_never_fall_when_a_relevant_item_moves_up(promotion, k):
+    worse, better, n_relevant = promotion
+    after = average_precision_at(better, n_relevant, k=k)
+    assert after >= average_precision_at(worse, n_relevant, k=k) - 1e-12
+    assert 0 <= precision_at(better, n_relevant, k=k) <= 1
+
+
+@given(rankings())
+def test_average_precision_at_the_end_of_the_ranking_is_average_precision(ranking):
+    whole = average_precision_at(*ranking, k=100)
+    assert whole == pytest.approx(average_precision(*ranking, convention="rectangle"))
+
+
+@st.composite
+def pairs(draw):
+    """Confidences with many ties, whether each is right, and the number of right ones there are."""
+    answers = draw(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=25))
+    confidence = [float(value) for value, _ in answers]
+    correct = [right for _, right in answers]
+    return confidence, correct, sum(correct) + draw(st.integers(0 if any(correct) else 1, 4))
+
+
+@given(pairs(), st.randoms(use_true_random=False))
+def test_pooled_metrics_do_not_depend_on_the_order_of_the_pairs(answers, random):
+    confidence, correct, n_positive = answers
+    order = random.sample(range(len(correct)), len(correct))
+    shuffled = [confidence[i] for i in order], [correct[i] for i in order]
+    for metric, more in ((micro_average_precision, {}), (recall_at_precision, {"precision": 0.7})):
+        value = metric(confidence, correct, n_positive=n_positive, **more)
+        assert metric(*shuffled, n_positive=n_positive, **more) == value
+
+
+@given(pairs(), st.randoms(use_true_random=False))
+def test_no_way_to_break_ties_is_worse_for_micro_ap(answers, random):
+    confidence, correct, n_positive = answers
+    broken = [value + random.random() / 2 for value in confidence]
+    worst = micro_average_precision(confidence, correct, n_positive=n_positive)
+    assert micro_average_precision(broken, correct, n_positive=n_positive) >= worst - 1e-12
+
+
+@given(pairs(), st.floats(0.01, 1), st.floats(0.01, 1))
+def test_recall_never_rises_with_the_precision_asked_for(answers, one, other):
+    confidence, correct, n_positive = answers
+    low, high = (
+        recall_at_precision(confidence, correct, n_positive=n_positive, precision=precision)
+        for precision in sorted((one, other))
+    )
+    assert low >= high
+
+
+@given(pairs(), st.integers(0, 5))
+def test_one_more_wrong_answer_never_helps(answers, value):
+    confidence, correct, n_positive = answers
+    more = [*confidence, float(value)], [*correct, False]
+    for metric, options in (
+        (micro_average_precision, {}),
+        (recall_at_precision, {"precision": 0.8}),
+    ):
+        before = metric(confidence, correct, n_positive=n_positive, **options)
+        assert metric(*more, n_positive=n_positive, **options) <= before + 1e-12

@@ -1,0 +1,71 @@
+"""Named figures over many queries: what the columns of an evaluation's table are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from kpsearch.evaluation.metrics import (
+    Convention,
+    average_precision,
+    average_precision_at,
+    precision_at,
+    r_precision,
+    recall_at,
+)
+from kpsearch.evaluation.outcomes import (
+    QueryOutcome,
+    mean_over,
+    micro_ap_of,
+    ns_of,
+    recall_at_precision_of,
+)
+
+Outcomes = Sequence[QueryOutcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A figure over the queries of a protocol, by the name it is printed under."""
+
+    name: str
+    of: Callable[[Outcomes, Convention], float | None]
+    """None where it is not defined: no query with a relevant item, or no confidences."""
+
+
+def mean_precision_at(k: int) -> Metric:
+    """mP@k of revisitop."""
+    return Metric(f"mP@{k}", lambda all_, _: mean_over(all_, lambda p, n: precision_at(p, n, k=k)))
+
+
+def mean_ap_at(k: int) -> Metric:
+    """mAP@k of Google Landmarks v2."""
+    return Metric(
+        f"mAP@{k}", lambda all_, _: mean_over(all_, lambda p, n: average_precision_at(p, n, k=k))
+    )
+
+
+def mean_recall_at(k: int) -> Metric:
+    """Share of the queries with a relevant item among the first k."""
+    return Metric(f"recall@{k}", lambda all_, _: mean_over(all_, lambda p, n: recall_at(p, n, k=k)))
+
+
+def recall_at_percent(percent: int, *, pairs: bool = False) -> Metric:
+    """Recall of the first answers, or of all pairs, at a precision in percent."""
+    return Metric(
+        f"R@P{percent}" + (" of pairs" if pairs else ""),
+        lambda all_, _: recall_at_precision_of(all_, percent / 100, pairs=pairs),
+    )
+
+
+def _mean_ap(outcomes: Outcomes, convention: Convention) -> float | None:
+    return mean_over(outcomes, lambda p, n: average_precision(p, n, convention=convention))
+
+
+MEAN_AP = Metric("mAP", _mean_ap)
+NS = Metric("N-S", lambda all_, _: ns_of(all_))
+MICRO_AP = Metric("micro-AP", lambda all_, _: micro_ap_of(all_))
+R_PRECISION = Metric("R-precision", lambda all_, _: mean_over(all_, r_precision))
+MAP_AT_R = Metric(
+    "MAP@R", lambda all_, _: mean_over(all_, lambda p, n: average_precision_at(p, n, k=n))
+)

@@ -1,0 +1,282 @@
+#!/usr/bin/env python3
+"""Turns the pickled ground truth of ROxford and RParis into JSON, without unpickling it.
+
+    tools/convert_revisitop.py gnd_roxford5k.pkl              # writes gnd_roxford5k.json beside it
+    tools/convert_revisitop.py gnd_rparis6k.pkl OUT.json
+
+Unpickling runs whatever code the file names. This script never does: it reads the file as the list
+of instructions that it is (``pickletools.genops``), follows those that make plain lists, dicts,
+strings and numbers, and gives a meaning of its own to the few names that numpy's arrays and
+scalars need. Any other name, and any other instruction, is refused. Protocols 0 to 4, written by
+Python 2 or 3.
+"""
+
+from __future__ import annotations
+
+import json
+import pickletools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+MAX_BYTES = 64 * 2**20
+KEYS = ("imlist", "qimlist", "gnd")
+LABELS = ("easy", "hard", "junk")
+
+
+class Refused(Exception):
+    """The file holds something that a ground truth does not need."""
+
+
+class Name(str):
+    """What a pickle names, ``module attribute``: looked up here, never imported."""
+
+
+class Array:
+    """A numpy dtype, array or scalar in the making; ``value`` changes when its state comes."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+MARK = object()
+
+
+class Machine:
+    """Follows the instructions of a pickle that make data, and refuses the others."""
+
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+        self.memo: dict[int, Any] = {}
+
+    def step(self, opcode: str, argument: Any) -> None:
+        """One instruction, named as in ``pickletools``."""
+        match opcode:
+            case "PROTO" | "FRAME" | "STOP":
+                pass
+            case "EMPTY_LIST" | "EMPTY_DICT" | "EMPTY_TUPLE" | "MARK":
+                self.stack.append(NEW[opcode]())
+            case "NONE" | "NEWTRUE" | "NEWFALSE":
+                self.stack.append({"NONE": None, "NEWTRUE": True, "NEWFALSE": False}[opcode])
+            case "PUT" | "BINPUT" | "LONG_BINPUT" | "MEMOIZE":
+                self.memo[len(self.memo) if argument is None else argument] = self.stack[-1]
+            case "GET" | "BINGET" | "LONG_BINGET":
+                self.stack.append(self.memo[argument])
+            case "GLOBAL":
+                self.name(argument)
+            case "STACK_GLOBAL":
+                self.name(" ".join(self.last(2)))
+            case "REDUCE":
+                self.call(*self.last(2))
+            case "BUILD":
+                self.build(*self.last(1))
+            case _ if opcode in VALUES:
+                self.stack.append(argument)
+            case _:
+                self.collect(opcode)
+
+    def collect(self, opcode: str) -> None:
+        """One instruction that puts what is on the stack into a tuple, list or dict."""
+        match opcode:
+            case "TUPLE1" | "TUPLE2" | "TUPLE3":
+                self.stack.append(tuple(self.last(int(opcode[-1]))))
+            case "TUPLE":
+                self.stack.append(tuple(self.since_mark()))
+            case "LIST":
+                self.stack.append(self.since_mark())
+            case "DICT":
+                self.stack.append(pairs(self.since_mark()))
+            case "APPEND":
+                self.extend(self.last(1))
+            case "APPENDS":
+                self.extend(self.since_mark())
+            case "SETITEM":
+                self.update(pairs(self.last(2)))
+            case "SETITEMS":
+                self.update(pairs(self.since_mark()))
+            case _:
+                raise Refused(f"the instruction {opcode} is none that a ground truth needs")
+
+    def last(self, count: int) -> list[Any]:
+        """The last ``count`` items, taken off the stack."""
+        items = self.stack[-count:]
+        del self.stack[-count:]
+        return items
+
+    def since_mark(self) -> list[Any]:
+        """What was pushed after the last mark, taken off the stack with it."""
+        at = max(i for i, item in enumerate(self.stack) if item is MARK)
+        items = self.stack[at + 1 :]
+        del self.stack[at:]
+        return items
+
+    def extend(self, items: list[Any]) -> None:
+        """Add to the list on the stack."""
+        if not isinstance(self.stack[-1], list):
+            raise Refused("it appends to something that is no list")
+        self.stack[-1].extend(items)
+
+    def update(self, items: dict[Any, Any]) -> None:
+        """Add to the dict on the stack."""
+        if not isinstance(self.stack[-1], dict):
+            raise Refused("it sets items of something that is no dict")
+        self.stack[-1].update(items)
+
+    def name(self, text: str) -> None:
+        """Push a name, if it is one of the few."""
+        if text not in FUNCTIONS and text != "numpy ndarray":
+            raise Refused(f"it names {text.replace(' ', '.')}, which is no plain data")
+        self.stack.append(Name(text))
+
+    def call(self, function: Any, arguments: tuple[Any, ...]) -> None:
+        """Push what a function of the few makes of its arguments."""
+        if not isinstance(function, Name) or function not in FUNCTIONS:
+            raise Refused("it calls something that makes no array")
+        self.stack.append(FUNCTIONS[function](*arguments))
+
+    def build(self, state: tuple[Any, ...]) -> None:
+        """Give the array or dtype on the stack its state."""
+        target = self.stack[-1]
+        if not isinstance(target, Array):
+            raise Refused("it sets the state of something that is no array")
+        if isinstance(target.value, np.dtype):
+            target.value = target.value.newbyteorder(state[1])
+        else:
+            _, shape, dtype, by_columns, content = state
+            target.value = decoded(dtype, content).reshape(shape, order="F" if by_columns else "C")
+
+
+def pairs(items: list[Any]) -> dict[Any, Any]:
+    return dict(zip(items[::2], items[1::2], strict=True))
+
+
+def decoded(dtype: Array, content: str | bytes) -> np.ndarray:
+    """The items in the raw bytes of an array; Python 2 wrote them as a string."""
+    raw = content.encode("latin-1") if isinstance(content, str) else content
+    return np.frombuffer(raw, dtype.value)
+
+
+def dtype_of(kind: str | bytes, *_: Any) -> Array:
+    """What numpy makes of ``i8`` and the like; objects and records are refused."""
+    text = kind.decode("ascii") if isinstance(kind, bytes) else kind
+    if not text or text[0] not in "biufSU" or not text[1:].isdecimal():
+        raise Refused(f"it has an array of {text!r}, neither numbers nor strings")
+    return Array(np.dtype(text))
+
+
+def as_bytes(text: str, encoding: str) -> bytes:
+    """How Python 3 writes bytes in protocols below 3."""
+    if encoding != "latin1":
+        raise Refused(f"it encodes a string as {encoding}")
+    return text.encode("latin-1")
+
+
+NEW: dict[str, Callable[[], Any]] = {
+    "EMPTY_LIST": list,
+    "EMPTY_DICT": dict,
+    "EMPTY_TUPLE": tuple,
+    "MARK": lambda: MARK,
+}
+VALUES = frozenset(
+    [
+        *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
+        *("STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
+        *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
+    ]
+)
+"""Instructions that push the value they carry."""
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "_codecs encode": as_bytes,
+    "__builtin__ bytes": lambda: b"",
+    "numpy dtype": dtype_of,
+}
+for module in ("numpy.core.multiarray", "numpy._core.multiarray"):  # before and since numpy 2
+    FUNCTIONS[f"{module} _reconstruct"] = lambda *_: Array(np.zeros(0))
+    FUNCTIONS[f"{module} scalar"] = lambda dtype, content: Array(decoded(dtype, content)[0])
+
+
+def read(data: bytes) -> Any:
+    """The lists, dicts, strings and numbers in a pickle; arrays as lists, tuples too."""
+    machine = Machine()
+    try:
+        for opcode, argument, _ in pickletools.genops(data):
+            machine.step(opcode.name, argument)
+        return plain(machine.stack.pop())
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
+        raise Refused(f"it is not a whole pickle ({error})") from error
+
+
+def plain(value: Any) -> Any:
+    """The same as JSON has it."""
+    if isinstance(value, Array):
+        return plain(value.value.tolist())
+    if isinstance(value, dict):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, bytes):
+        return value.decode("utf-8")
+    if value is None or (isinstance(value, str | int | float) and not isinstance(value, Name)):
+        return value
+    raise Refused(f"it holds a {type(value).__name__}")
+
+
+def ground_truth(content: Any) -> dict[str, Any]:
+    """The parts of a ground truth, checked; whatever else the file holds is left behind."""
+    if not isinstance(content, dict) or any(key not in content for key in KEYS):
+        raise Refused(f"it has no {', '.join(KEYS)}: is it a gnd_*.pkl of revisitop?")
+    images = range(len(content["imlist"]))
+    known = [
+        {
+            "bbx": [float(corner) for corner in labels["bbx"]],
+            **{label: [int(number) for number in labels[label]] for label in LABELS},
+        }
+        for labels in content["gnd"]
+    ]
+    if len(known) != len(content["qimlist"]):
+        raise Refused(f"{len(known)} labels for {len(content['qimlist'])} queries")
+    if not all(number in images for labels in known for name in LABELS for number in labels[name]):
+        raise Refused("a label names an image that is not in imlist")
+    return {
+        "imlist": [str(name) for name in content["imlist"]],
+        "qimlist": [str(name) for name in content["qimlist"]],
+        "gnd": known,
+    }
+
+
+def convert(source: Path, target: Path) -> str:
+    """Write the JSON of a pickle; what was written, in a line. Raises `Refused`."""
+    if source.stat().st_size > MAX_BYTES:
+        raise Refused(f"it is larger than {MAX_BYTES >> 20} MiB")
+    try:
+        truth = ground_truth(read(source.read_bytes()))
+    except (KeyError, TypeError, ValueError) as error:
+        raise Refused(f"it is not a ground truth of revisitop ({error!r})") from error
+    target.write_text(json.dumps(truth), encoding="utf-8")
+    return f"wrote {target}: {len(truth['qimlist'])} queries, {len(truth['imlist'])} images"
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) not in (1, 2):
+        print("usage: convert_revisitop.py GND.pkl [OUT.json]", file=sys.stderr)
+        return 2
+    source = Path(arguments[0])
+    target = Path(arguments[1]) if arguments[1:] else source.with_suffix(".json")
+    try:
+        print(convert(source, target))
+    except RecursionError:
+        print(
+            f"convert_revisitop: {source}: it holds itself, or is nested too deep", file=sys.stderr
+        )
+        return 1
+    except (Refused, OSError) as error:
+        print(f"convert_revisitop: {source}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
