@@ -47,7 +47,7 @@ def _draw_name(draw: ImageDraw.ImageDraw, hit: Hit, right: float) -> None:
 
 
 def _draw_facts(draw: ImageDraw.ImageDraw, hit: Hit, right: float) -> float:
-    """Score, inliers and status up to ``right``; returns where they begin."""
+    """Confidence, score, inliers and status up to ``right``; returns where they begin."""
     middle, font = CAPTION_HEIGHT_PX / 2, default_font(_FONT_PX)
     colour = _VERIFIED if hit.verified else _UNVERIFIED
     status = "verified" if hit.verified else "not verified"
@@ -59,7 +59,8 @@ def _draw_facts(draw: ImageDraw.ImageDraw, hit: Hit, right: float) -> float:
         outline=colour,
     )
     right = dot - _DOT_PX - _GAP_PX
-    for fact in (f"{hit.inliers} inliers", f"score {hit.score:.4g}"):
+    facts = f"{hit.inliers} inliers", f"score {hit.score:.4g}", f"confidence {hit.confidence:.3f}"
+    for fact in facts:
         draw.text((right, middle), fact, _QUIET, font, anchor="rm")
         right -= font.getlength(fact) + _GAP_PX
     return right + _GAP_PX

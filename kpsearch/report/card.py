@@ -39,8 +39,8 @@ def answer_card(number: int, view: AnswerView) -> str:
 
 
 def status(view: AnswerView) -> str:
-    """ "verified" or "no match", as the answer is."""
-    return "verified" if view.answer.verified else "no match"
+    """ "matched" or "no match", as the answer is."""
+    return "matched" if view.answer.matched else "no match"
 
 
 def _heading(number: int, view: AnswerView) -> str:
@@ -58,12 +58,11 @@ def _heading(number: int, view: AnswerView) -> str:
 def _matches(view: AnswerView) -> str:
     if not view.answer.keypoints:
         return '<p class="note">No match: the picture has no keypoints to search by.</p>'
-    if not view.answer.verified:
-        return '<p class="note">No match: geometry confirms no picture of the index.</p>'
+    note = "" if view.answer.matched else '<p class="note">No match: no hit is likely right.</p>'
     if not view.matches:
-        return ""
+        return note
     shown = "\n".join(picture(match, "match") for match in view.matches)
-    return f'<div class="matches">{shown}</div>'
+    return f'{note}<div class="matches">{shown}</div>'
 
 
 def _warnings(warnings: Sequence[str]) -> str:
@@ -76,7 +75,8 @@ def _hits(hits: Sequence[HitView]) -> str:
     rows = "\n".join(_row(view) for view in hits)
     return f"""<table>
 <thead><tr><th scope="col" class="number">Rank</th><th scope="col" class="small">Picture</th>
-<th scope="col">Item</th><th scope="col" class="number">Score</th>
+<th scope="col">Item</th><th scope="col" class="number">Confidence</th>
+<th scope="col" class="number">Score</th>
 <th scope="col" class="number">Inliers</th><th scope="col">Verified</th></tr></thead>
 <tbody>
 {rows}
@@ -93,6 +93,7 @@ def _row(view: HitView) -> str:
         f'<td class="small">{picture(view.thumbnail, "tiny")}</td>'
         f'<td class="item" title="{escape_name(hit.path)}">'
         f"{name_cell(hit.path, after=mark, below=escape_text(hit.category))}</td>"
+        f'<td class="number" data-label="Confidence">{hit.confidence:.3f}</td>'
         f'<td class="number" data-label="Score">{hit.score:.4g}</td>'
         f'<td class="number" data-label="Inliers">{hit.inliers}</td>'
         f'<td data-label="Verified">{verified}</td></tr>'

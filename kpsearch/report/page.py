@@ -3,47 +3,17 @@
 from __future__ import annotations
 
 import statistics
-from string import Template
 from typing import TYPE_CHECKING
 
 from kpsearch.report.card import answer_card, status
+from kpsearch.report.document import render_document
 from kpsearch.report.files import Path, replace_file
 from kpsearch.report.markup import count, duration, escape_name, escape_text
-from kpsearch.report.stylesheet import STYLESHEET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kpsearch.report.views import AnswerView
-
-# The page holds no script; the policy sees to it that a name cannot bring one in.
-_PAGE = Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy"
- content="script-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'">
-<title>$title</title>
-<style>
-$style
-</style>
-</head>
-<body>
-<header>
-<h1>$title</h1>
-$facts
-$figures
-$overview
-</header>
-<main>
-$cards
-</main>
-<footer>Made by kpsearch</footer>
-</body>
-</html>
-""")
 
 
 def write_page(
@@ -62,14 +32,9 @@ def render_page(
     title: str, *, answers: Sequence[AnswerView], index_facts: Mapping[str, str]
 ) -> str:
     """The page as text. All text given is escaped; only pictures are taken from outside."""
-    return _PAGE.substitute(
-        title=escape_text(title),
-        style=STYLESHEET,
-        facts=_index_facts(index_facts),
-        figures=_figures(answers),
-        overview=_overview(answers),
-        cards="\n".join(answer_card(number, view) for number, view in enumerate(answers, 1)),
-    )
+    header = [_index_facts(index_facts), _figures(answers), _overview(answers)]
+    cards = (answer_card(number, view) for number, view in enumerate(answers, 1))
+    return render_document(title, header="\n".join(header), main="\n".join(cards))
 
 
 def _index_facts(facts: Mapping[str, str]) -> str:
@@ -86,13 +51,13 @@ def _figures(answers: Sequence[AnswerView]) -> str:
     """How the queries went, in one line."""
     if not answers:
         return '<p class="figures">No queries.</p>'
-    verified = sum(view.answer.verified for view in answers)
+    matched = sum(view.answer.matched for view in answers)
     times = [sum(view.answer.timings_ms.values()) for view in answers]
     known = [view.right for view in answers if view.right is not None]
     parts = [
         count(len(answers), "query").replace(" ", "</b> "),
-        f"{verified}</b> verified",
-        f"{len(answers) - verified}</b> no match",
+        f"{matched}</b> matched",
+        f"{len(answers) - matched}</b> no match",
         f"{duration(statistics.median(times))}</b> median time",
     ]
     if known:

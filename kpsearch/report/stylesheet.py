@@ -62,7 +62,7 @@ h2 {
 }
 .status { display: flex; align-items: center; gap: 0.5rem; margin: 0 0 0.375rem; }
 .badge { padding: 0.0625rem 0.5625rem; border-radius: 99px; font-size: 0.8125rem; }
-.badge.verified { color: var(--yes); background: var(--yes-soft); }
+.badge.matched { color: var(--yes); background: var(--yes-soft); }
 .badge.no-match { color: var(--none); background: var(--none-soft); }
 .mark { font-weight: 600; }
 .mark.right { color: var(--yes); }

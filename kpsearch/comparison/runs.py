@@ -1,0 +1,209 @@
+"""What is compared: one ranking a query and run, in the paths of the truth."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import xxhash
+
+from kpsearch.comparison.embedding_files import Embeddings, is_embedding_file, read_embeddings
+from kpsearch.comparison.exact_search import Distance, first_zero, nearest
+from kpsearch.comparison.facts import Facts, facts_beside
+from kpsearch.comparison.identifiers import PictureNames
+from kpsearch.errors import UsageError
+from kpsearch.evaluation import Truth, read_run
+
+DEPTH = 1000
+"""Hits kept of each ranking, as `kpsearch.evaluation.evaluate` does."""
+_NAMED = 3
+"""Examples in a note."""
+
+Ranking = tuple[tuple[str, float], ...]
+"""(path, score), best first, no path twice, never the query's own. More is better."""
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The rankings of one system."""
+
+    name: str
+    rankings: Mapping[str, Ranking]
+    """By the path of the query. A query that is not in it found nothing."""
+    facts: Facts = field(default_factory=Facts)
+    notes: tuple[str, ...] = ()
+    """What of the file was not used, one sentence each, for a reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFile:
+    """Where a run is read from."""
+
+    name: str
+    path: str
+    distance: Distance = "cosine"
+    """Of embeddings; a run file has its own scores."""
+
+
+def load_run(
+    file: RunFile,
+    truth: Truth,
+    names: PictureNames,
+    *,
+    depth: int = DEPTH,
+    progress: Progress | None = None,
+) -> Run:
+    """The run in a TREC run file, or the ranking that the embeddings in the file give.
+
+    Queries that are not the truth's are left out. A hit that is not in its catalogue is a wrong
+    hit and keeps its place in a run file; a vector of such a picture is left out, as the gallery is
+    the truth's. Each is said in ``notes``. Raises `UsageError` naming the file when it cannot be
+    read, when two ids mean one picture, and when no id means a query, or none a reference.
+    """
+    if is_embedding_file(file.path):
+        return _from_embeddings(file, truth, names, depth, progress)
+    return _from_trec(file, truth, names, depth)
+
+
+def _from_trec(file: RunFile, truth: Truth, names: PictureNames, depth: int) -> Run:
+    queries = {row.path for row in truth.queries()}
+    references = {row.path for row in truth.references()}
+    rankings: dict[str, Ranking] = {}
+    strange_queries: list[str] = []
+    strangers: dict[str, None] = {}
+    for identifier, hits in read_run(file.path).items():
+        query = names.path_of(identifier)
+        if query is None or query not in queries:
+            strange_queries.append(identifier)
+            continue
+        if query in rankings:
+            raise UsageError(f"{file.path}: two query ids mean {query!r}; keep one")
+        rankings[query] = tuple(_hits(query, hits, names, file.path))[:depth]
+        strangers.update((path, None) for path, _ in rankings[query] if path not in references)
+    _check_met(file.path, rankings, references, [*strange_queries, *strangers])
+    return Run(
+        file.name,
+        rankings,
+        facts_beside(file.path),
+        (
+            *note("not used: query ids that the truth does not have", strange_queries),
+            *note("counted as wrong hits: ids that are not references of the truth", strangers),
+        ),
+    )
+
+
+def _hits(
+    query: str, hits: Iterable[tuple[str, float]], names: PictureNames, file: str
+) -> Iterator[tuple[str, float]]:
+    """The hits by path, or by their own id where that is of no picture of the truth."""
+    seen: set[str] = {query}
+    for identifier, score in hits:
+        path = names.path_of(identifier) or identifier
+        if path == query:
+            continue
+        if path in seen:
+            raise UsageError(f"{file}: two ids mean {path!r} in the ranking of {query!r}; keep one")
+        seen.add(path)
+        yield path, score
+
+
+def _check_met(
+    file: str, rankings: Mapping[str, Ranking], references: set[str], examples: Sequence[str]
+) -> None:
+    shown = f"; it has {_listed(examples)}" if examples else ""
+    if not rankings:
+        raise UsageError(f"{file}: no query of the truth is in it{shown}")
+    if not any(path in references for hits in rankings.values() for path, _ in hits):
+        raise UsageError(f"{file}: none of its hits is a reference of the truth{shown}")
+
+
+def _from_embeddings(
+    file: RunFile, truth: Truth, names: PictureNames, depth: int, progress: Progress | None
+) -> Run:
+    embeddings = read_embeddings(file.path)
+    row_of, strangers = _rows_by_path(embeddings, names, file.path)
+    # Equal scores go by the hash of the path: the order of the truth must not decide.
+    gallery = sorted((r.path for r in truth.references() if r.path in row_of), key=_path_hash)
+    queries = list(dict.fromkeys(r.path for r in truth.queries() if r.path in row_of))
+    if not gallery or not queries:
+        kind = "query" if gallery else "reference"
+        shown = f"; it has {_listed(embeddings.ids)}"
+        raise UsageError(f"{file.path}: no vector of a {kind} of the truth{shown}")
+    without = [r.path for r in truth.references() if r.path not in row_of]
+    _check_lengths(file, embeddings)
+    return Run(
+        file.name,
+        _search(file, embeddings, row_of, queries, gallery, depth, progress),
+        Facts(bytes_per_image=embeddings.bytes_per_image).updated(facts_beside(file.path)),
+        (
+            *note("not used: ids that the truth does not have", strangers),
+            *note("without a vector, so never found: references", without),
+        ),
+    )
+
+
+def _search(
+    file: RunFile,
+    embeddings: Embeddings,
+    row_of: Mapping[str, int],
+    queries: Sequence[str],
+    gallery: Sequence[str],
+    depth: int,
+    progress: Progress | None,
+) -> dict[str, Ranking]:
+    found = nearest(
+        embeddings.vectors[[row_of[path] for path in queries]],
+        embeddings.vectors[[row_of[path] for path in gallery]],
+        depth=depth + 1,
+        distance=file.distance,
+        progress=None if progress is None else lambda *at: progress(f"searching {file.name}", *at),
+    )
+    rankings = {}
+    for query, (rows, scores) in zip(queries, found, strict=True):
+        hits = ((gallery[row], score) for row, score in zip(rows, scores.tolist(), strict=True))
+        rankings[query] = tuple(hit for hit in hits if hit[0] != query)[:depth]
+    return rankings
+
+
+def _check_lengths(file: RunFile, embeddings: Embeddings) -> None:
+    zero = first_zero(embeddings.vectors) if file.distance == "cosine" else None
+    if zero is not None:
+        raise UsageError(
+            f"{file.path}: a vector of length zero has no direction to compare, that of"
+            f" {embeddings.ids[zero]!r}; leave the picture out, or say --distance l2"
+        )
+
+
+def _rows_by_path(
+    embeddings: Embeddings, names: PictureNames, file: str
+) -> tuple[dict[str, int], list[str]]:
+    """The row of each picture's vector, and the ids that name no picture."""
+    row_of: dict[str, int] = {}
+    strangers: list[str] = []
+    for row, identifier in enumerate(embeddings.ids):
+        path = names.path_of(identifier)
+        if path is None:
+            strangers.append(identifier)
+        elif path in row_of:
+            first = embeddings.ids[row_of[path]]
+            raise UsageError(f"{file}: {first!r} and {identifier!r} are one picture; keep one")
+        else:
+            row_of[path] = row
+    return row_of, strangers
+
+
+def _path_hash(path: str) -> int:
+    return xxhash.xxh3_64_intdigest(os.fsencode(path))
+
+
+def note(what: str, items: Iterable[str]) -> tuple[str, ...]:
+    """A sentence on the ``items``, the first of them by name; none where there are none."""
+    found = list(items)
+    return (f"{len(found):,} {what}: {_listed(found)}",) if found else ()
+
+
+def _listed(items: Sequence[str]) -> str:
+    more = f" and {len(items) - _NAMED:,} more" if len(items) > _NAMED else ""
+    return ", ".join(repr(item) for item in items[:_NAMED]) + more

@@ -1,0 +1,61 @@
+"""Whether two runs differ by more than the luck of the queries: paired tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+_BATCH = 4_000_000
+"""Signs drawn at a time."""
+
+
+def randomisation_test(
+    differences: npt.NDArray[np.float64], rng: np.random.Generator, *, resamples: int
+) -> float:
+    """Two-sided p-value of the mean of (n,) paired differences being 0.
+
+    Fisher's randomisation test, as for retrieval in Smucker, Allan & Carterette 2007: were the runs
+    the same, each difference could as well have the other sign. Exact where all signs are no more
+    than ``resamples``, otherwise from that many, and then at least 1 / (resamples + 1). Differences
+    of 0 have no say, and are left out.
+    """
+    from scipy.stats import permutation_test
+
+    moved = differences[differences != 0]
+    if len(moved) < 2:  # of one difference either sign is as far from 0
+        return 1.0
+    result = permutation_test(
+        (moved,),
+        lambda sample, axis: np.sum(sample, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=resamples,
+        batch=max(1, _BATCH // len(moved)),
+        rng=rng,
+    )
+    return float(result.pvalue)
+
+
+def mcnemar_test(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> float:
+    """Two-sided exact p-value of (n,) paired successes being as likely in both (McNemar 1947).
+
+    Only pairs of which one succeeds have a say: of those, each side should have half.
+    """
+    from scipy.stats import binomtest
+
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    if only_first + only_second == 0:
+        return 1.0
+    return float(binomtest(only_first, only_first + only_second, 0.5).pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values adjusted for there being several of them, in the same order (Holm 1979)."""
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for done, at in enumerate(sorted(range(len(p_values)), key=lambda at: p_values[at])):
+        largest = max(largest, min(1.0, (len(p_values) - done) * p_values[at]))
+        adjusted[at] = largest
+    return adjusted

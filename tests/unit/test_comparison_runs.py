@@ -1,0 +1,135 @@
+"""Whose id is whose, what a run file gives, and what it costs."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from kpsearch.comparison import Facts, PictureNames, parse_facts
+from kpsearch.errors import UsageError
+from kpsearch.evaluation import read_truth
+from tests.comparisons import loaded, small_truth, write_manifest, write_trec
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    return small_truth(tmp_path)
+
+
+def found(run, tmp_path, query="q0"):
+    ranking = run.rankings[str(tmp_path / f"photo/{query}.jpg")]
+    return [path.removeprefix(f"{tmp_path}/cat/") for path, _ in ranking]
+
+
+@pytest.mark.parametrize(
+    "identifier", ["{folder}/cat/1.jpg", "cat/1.jpg", "./cat//1.jpg", "1.jpg", "1", "here/1.jpg"]
+)
+def test_an_id_is_a_path_a_relative_one_or_a_bare_name(tmp_path, manifest, identifier, monkeypatch):
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")
+    if identifier.startswith("here"):
+        identifier = "../cat/1.jpg"
+    names = PictureNames(read_truth(str(manifest)), str(manifest))
+    wanted = str(tmp_path / "cat/1.jpg")
+    assert names.path_of(identifier.format(folder=tmp_path)) == wanted
+
+
+def test_a_bare_name_that_two_pictures_have_is_neither(tmp_path):
+    rows = [("a/1.jpg", "x", "reference", ""), ("b/1.jpg", "x", "query", "")]
+    manifest = write_manifest(tmp_path, rows)
+    names = PictureNames(read_truth(str(manifest)), str(manifest))
+    assert names.path_of("1.jpg") is None
+    assert names.path_of("1") is None
+    assert names.path_of("elsewhere/1.jpg") is None
+
+
+def test_a_run_is_read_by_the_paths_of_the_truth(tmp_path, manifest):
+    run = loaded(write_trec(tmp_path / "r.trec", {"q0": ["1", "cat/0.jpg"]}), manifest)
+    assert found(run, tmp_path) == ["1.jpg", "0.jpg"]
+    assert run.notes == ()
+
+
+def test_strangers_keep_their_place_and_are_named(tmp_path, manifest):
+    file = write_trec(tmp_path / "r.trec", {"q0": ["new.jpg", "q1.jpg", "0"], "q9": ["0"]})
+    run = loaded(file, manifest)
+    assert len(run.rankings) == 1
+    assert found(run, tmp_path)[0] == "new.jpg"
+    assert found(run, tmp_path)[2] == "0.jpg"
+    assert run.notes[0].startswith("1 not used: query ids that the truth does not have: 'q9'")
+    assert run.notes[1].startswith("2 counted as wrong hits")
+    assert "'new.jpg'" in run.notes[1]
+
+
+def test_a_query_is_left_out_of_its_own_gallery(tmp_path):
+    rows = [(f"{n}.jpg", "x", "both", "") for n in range(3)]
+    manifest = write_manifest(tmp_path, rows)
+    trec = loaded(write_trec(tmp_path / "r.trec", {"0": ["0", "1", "2"]}), manifest)
+    assert [path[-5:] for path, _ in trec.rankings[str(tmp_path / "0.jpg")]] == ["1.jpg", "2.jpg"]
+    np.savez(tmp_path / "e.npz", ids=np.array(["0", "1", "2"]), vectors=np.eye(3) + 1)
+    for query, ranking in loaded(tmp_path / "e.npz", manifest).rankings.items():
+        assert len(ranking) == 2
+        assert query not in dict(ranking)
+
+
+@pytest.mark.parametrize(
+    ("rankings", "complaint"),
+    [
+        ({"x": ["0"]}, "no query of the truth is in it; it has 'x'"),
+        ({"q0": ["x", "y"]}, "none of its hits is a reference of the truth; it has 'x', 'y'"),
+        ({"q0": ["0", "0.jpg"]}, "two ids mean"),
+        ({"q0": ["0"], "q0.jpg": ["0"]}, "two query ids mean"),
+    ],
+)
+def test_a_run_that_does_not_fit_the_truth_is_an_error(tmp_path, manifest, rankings, complaint):
+    file = write_trec(tmp_path / "r.trec", rankings)
+    with pytest.raises(UsageError, match=rf"r\.trec: {complaint}"):
+        loaded(file, manifest)
+
+
+@pytest.mark.parametrize(
+    ("ids", "complaint"),
+    [
+        (["a", "b", "c"], "no vector of a reference of the truth; it has 'a', 'b', 'c'"),
+        (["0", "1", "c"], "no vector of a query of the truth"),
+        (["0", "0.jpg", "q0"], "'0' and '0.jpg' are one picture"),
+    ],
+)
+def test_embeddings_that_do_not_fit_the_truth_are_an_error(tmp_path, manifest, ids, complaint):
+    np.savez(tmp_path / "e.npz", ids=np.array(ids), vectors=np.eye(3))
+    with pytest.raises(UsageError, match=rf"e\.npz: {complaint}"):
+        loaded(tmp_path / "e.npz", manifest)
+
+
+def test_vectors_that_are_missing_or_too_many_are_named(tmp_path, manifest):
+    np.savez(tmp_path / "e.npz", ids=np.array(["0", "1", "q0", "new"]), vectors=np.eye(4) + 1)
+    run = loaded(tmp_path / "e.npz", manifest)
+    assert run.notes[0] == "1 not used: ids that the truth does not have: 'new'"
+    assert run.notes[1].startswith("2 without a vector, so never found: references")
+
+
+def test_costs_are_read_beside_a_run(tmp_path, manifest):
+    file = write_trec(tmp_path / "r.trec", {"q0": ["0"]})
+    measures = {"timings_ms": {"read": 1.5, "score": 2}, "bytes_per_image": 900.5}
+    (tmp_path / "r.json").write_text(json.dumps(measures))
+    assert loaded(file, manifest).facts == Facts(3.5, 900.5)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"bytes_per_image": "9"}', '{"timings_ms": [1]}'])
+def test_a_file_beside_a_run_that_is_something_else_is_an_error(tmp_path, manifest, text):
+    file = write_trec(tmp_path / "r.trec", {"q0": ["0"]})
+    (tmp_path / "r.json").write_text(text)
+    with pytest.raises(UsageError, match=r"r\.json: "):
+        loaded(file, manifest)
+
+
+def test_costs_are_given_by_name():
+    assert parse_facts("a:b:ms=1.5,bytes=2") == ("a:b", Facts(1.5, 2.0))
+    assert parse_facts("a:bytes=0") == ("a", Facts(None, 0.0))
+
+
+@pytest.mark.parametrize("text", ["a", "a:", ":ms=1", "a:ms=x", "a:ms=-1", "a:ms=nan", "a:kb=1"])
+def test_costs_that_make_no_sense_are_refused(text):
+    with pytest.raises(UsageError, match=f"--facts {text}"):
+        parse_facts(text)
