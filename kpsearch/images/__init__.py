@@ -8,9 +8,10 @@ os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", "100000000")
 from kpsearch.images.door import content_hash, stat_facts
 from kpsearch.images.finding import find_images
 from kpsearch.images.naming import escape_path
-from kpsearch.images.reading import read_changed_image, read_image
+from kpsearch.images.reading import as_grey, read_changed_image, read_image
 
 __all__ = [
+    "as_grey",
     "content_hash",
     "escape_path",
     "find_images",

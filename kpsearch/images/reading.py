@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from kpsearch.images import bmp, gif, jpeg, png, tiff, webp
 from kpsearch.images.container import Container, Flaw
 from kpsearch.images.decode import decode, reduction
 from kpsearch.images.door import Path, path_name, read_bytes, rejected
+from kpsearch.images.pixels import flatten
 from kpsearch.images.signatures import identify
 from kpsearch.types import FileFacts, Image, ImageSize
 
@@ -52,6 +54,13 @@ def read_changed_image(
         raise rejected(path, flaw) from flaw
     except MemoryError as error:
         raise rejected(path, Flaw("out_of_memory", "not enough memory to read it")) from error
+
+
+def as_grey(image: Image) -> Image:
+    """The picture in grey, as extractors take it; itself if it is."""
+    if image.pixels.ndim == 2:
+        return image
+    return replace(image, pixels=flatten(image.pixels, colour=False))
 
 
 def _decoded(

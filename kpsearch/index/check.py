@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from kpsearch.index.storage import Storage
 
 STEP = 1 << 22
+UNIT_TOLERANCE = 0.01
+"""Of the length of an embedding, rounded to float16."""
 UNREAD = "cannot be read"
 CHECK_ATTEMPTS = 20
 """A busy writer may replace files as often while they are read."""
@@ -231,6 +233,8 @@ def _broken_rules(storage: Storage, manifest: Manifest) -> Iterator[Damage]:
     def segment(entry: manifests.SegmentEntry) -> Iterator[str]:
         found = Segment(entry, held(entry.file), words)
         flaws = list(_segment_flaws(found))
+        if not flaws:
+            flaws = list(_embedding_flaws(found, manifest))
         yield from flaws
         if not flaws:
             segments.append(found)
@@ -289,6 +293,25 @@ def _segment_flaws(segment: Segment) -> Iterator[str]:
         segment.record(image)
         if path_hash(segment.path_bytes(image)) != int(segment.path_hash[image]):
             yield f"the path of image {image} is not the one it is found by"
+
+
+def _embedding_flaws(segment: Segment, manifest: Manifest) -> Iterator[str]:
+    facts = manifest.embedding
+    if segment.keeps_embeddings != (facts is not None):
+        yield "it has embeddings and the manifest no model" if facts is None else "no embeddings"
+        return
+    if facts is None:
+        return
+    rows, expected = segment.embedding, (len(segment), facts.dimensions)
+    if rows.dtype != np.float16 or rows.shape != expected:
+        yield f"images/embedding is of {rows.dtype} {rows.shape}, not float16 {expected}"
+        return
+    step = max(STEP // max(facts.dimensions, 1), 1)
+    for low in range(0, len(rows), step):
+        lengths = np.linalg.norm(rows[low : low + step].astype(np.float32), axis=1)
+        if not ((np.abs(lengths - 1) < UNIT_TOLERANCE) | (lengths == 0)).all():
+            yield "an embedding is not of unit length"
+            return
 
 
 def _each_once(segment: Segment) -> bool:

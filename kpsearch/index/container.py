@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 BULK_BYTES = 1 << 16
 """Arrays longer than this are left out of the hash that is checked at every opening."""
-DTYPES = frozenset({"|u1", "<u2", "<u4", "<u8", "|i1", "<i2", "<i4", "<i8", "<f4", "<f8"})
+DTYPES = frozenset({"|u1", "<u2", "<u4", "<u8", "|i1", "<i2", "<i4", "<i8", "<f2", "<f4", "<f8"})
 """What an array may consist of."""
 
 JOINED_PAGES = 16

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 def contents_hash(snapshot: Snapshot) -> str:
-    """xxh3-128 over the live images by path: their records and their keypoints with their words.
+    """xxh3-128 over the live images by path: their records, their keypoints with their words, and
+    the embeddings where the index keeps them.
 
     Equal for two indexes with equal vocabulary and images, in whatever order, batches and merges
     they were made; ids and times of files do not count.
@@ -44,6 +45,8 @@ def _images(snapshot: Snapshot, number: int) -> Iterator[tuple[bytes, bytes]]:
         digest = xxhash.xxh3_128(repr((facts, record.category, record.warning)).encode())
         for column in columns:
             digest.update(column[ends[image] : ends[image + 1]].tobytes())
+        if segment.keeps_embeddings:
+            digest.update(segment.embedding[image].tobytes())
         yield segment.path_bytes(image), digest.digest()
 
 

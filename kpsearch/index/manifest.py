@@ -13,13 +13,15 @@ import xxhash
 
 from kpsearch.errors import IndexDamaged, IndexMissing
 from kpsearch.index.container import FileEntry, natural_number
-from kpsearch.options import FeatureOptions
+from kpsearch.options import EmbeddingFacts, EmbeddingOptions, FeatureOptions
 from kpsearch.version import __version__
 
 if TYPE_CHECKING:
     from kpsearch.index.storage import Storage
 
 FORMAT_VERSION = 3
+WITH_EMBEDDING = 4
+"""The format of an index that keeps embeddings: what reads only 3 would lose them in a merge."""
 NAME = "manifest.json"
 PREVIOUS = "manifest.prev.json"
 
@@ -47,7 +49,13 @@ class Manifest:
     deletes: FileEntry | None = None
     rejects: FileEntry | None = None
     next_id: int = 0
-    format_version: int = FORMAT_VERSION
+    embedding: EmbeddingFacts | None = None
+    """The model of ``images/embedding`` in every segment; None where no segment has any."""
+
+    @property
+    def format_version(self) -> int:
+        """The oldest format that holds what this index holds."""
+        return FORMAT_VERSION if self.embedding is None else WITH_EMBEDDING
 
     def files(self) -> tuple[FileEntry, ...]:
         """Every file this generation needs."""
@@ -56,7 +64,10 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """As JSON, with a hash of all the rest."""
-        return sealed(_fields(self))
+        value = {**_fields(self), "format_version": self.format_version}
+        if self.embedding is None:
+            del value["embedding"]  # format 3 knows no such field
+        return sealed(value)
 
 
 def sealed(value: Mapping[str, Any]) -> bytes:
@@ -86,9 +97,10 @@ def parse(content: bytes, name: str = NAME) -> Manifest:
     try:
         value: Mapping[str, Any] = json.loads(content)
         version = value["format_version"]
-        if version != FORMAT_VERSION:
+        if version not in (FORMAT_VERSION, WITH_EMBEDDING):
             raise IndexDamaged(
-                f"{name}: format version {version}, this kpsearch reads {FORMAT_VERSION}"
+                f"{name}: format version {version}, this kpsearch reads {FORMAT_VERSION} and "
+                f"{WITH_EMBEDDING}"
             )
         rest = {key: item for key, item in value.items() if key != "hash"}
         # The same values spelled otherwise are not what was written either.
@@ -100,6 +112,7 @@ def parse(content: bytes, name: str = NAME) -> Manifest:
 
 
 def _from_json(value: Mapping[str, Any]) -> Manifest:
+    version = value["format_version"]
     return Manifest(
         generation=natural_number(value["generation"]),
         kpsearch_version=str(value["kpsearch_version"]),
@@ -109,11 +122,23 @@ def _from_json(value: Mapping[str, Any]) -> Manifest:
         deletes=_optional_file(value["deletes"]),
         rejects=_optional_file(value["rejects"]),
         next_id=natural_number(value["next_id"]),
+        embedding=_embedding(value["embedding"]) if version == WITH_EMBEDDING else None,
     )
 
 
 def _optional_file(value: Mapping[str, Any] | None) -> FileEntry | None:
     return None if value is None else FileEntry.from_json(value)
+
+
+def _embedding(value: Mapping[str, Any]) -> EmbeddingFacts:
+    options = dict(value["options"])
+    options["mean"], options["std"] = tuple(options["mean"]), tuple(options["std"])
+    return EmbeddingFacts(
+        model=str(value["model"]),
+        model_hash=str(value["model_hash"]),
+        dimensions=natural_number(value["dimensions"]),
+        options=EmbeddingOptions(**options),
+    )
 
 
 def _segment(value: Mapping[str, Any]) -> SegmentEntry:

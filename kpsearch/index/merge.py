@@ -17,7 +17,7 @@ import numpy as np
 from kpsearch.index.deletes import count_postings
 from kpsearch.index.packing import Packing, Stream, pack
 from kpsearch.index.runs import lengths_of, starts
-from kpsearch.index.segment import MAX_KEYPOINTS, SEGMENT_ATTRIBUTES, Segment
+from kpsearch.index.segment import EMBEDDING, MAX_KEYPOINTS, SEGMENT_ATTRIBUTES, Segment
 from kpsearch.index.text import TextColumn
 
 if TYPE_CHECKING:
@@ -65,9 +65,19 @@ class Part:
         """An array over keypoints, the live images' only, run by run."""
         array = self.segment.array(f"keypoints/{name}")
         start = self.segment.keypoint_start.astype(np.int64)
-        turns = np.flatnonzero(np.diff(np.concatenate([[False], self.live, [False]])))
-        for first, end in turns.reshape(-1, 2).tolist():
+        for first, end in self._live_runs():
             yield array[start[first] : start[end]]
+
+    def live_embeddings(self) -> Iterator[npt.NDArray[np.float16]]:
+        """The embeddings of the live images, run by run."""
+        for first, end in self._live_runs():
+            yield self.segment.embedding[first:end]
+
+    def _live_runs(self) -> list[list[int]]:
+        """First and end of each run of live images."""
+        turns = np.flatnonzero(np.diff(np.concatenate([[False], self.live, [False]])))
+        runs: list[list[int]] = turns.reshape(-1, 2).tolist()
+        return runs
 
     def postings(
         self, low: int, high: int
@@ -116,6 +126,7 @@ def merge(parts: Sequence[Part]) -> Packing:
         "keypoints/angle": stream(np.uint8, partial(column, "angle")),
         "images/keypoint_start": starts(counts).astype(np.uint32),
         **_image_columns(parts),
+        **_embedding_column(parts),
     }
     return pack(arrays, SEGMENT_ATTRIBUTES)
 
@@ -175,6 +186,18 @@ def _image_columns(parts: Sequence[Part]) -> dict[str, npt.NDArray[Any]]:
     for name in TEXT_COLUMNS:
         columns |= texts(name)
     return columns
+
+
+def _embedding_column(parts: Sequence[Part]) -> dict[str, Stream]:
+    """Streamed: of all that is known of an image besides its keypoints, it is the largest part."""
+    if not parts or not all(part.segment.keeps_embeddings for part in parts):
+        return {}
+    shape = (sum(part.images for part in parts), parts[0].segment.embedding.shape[1])
+
+    def chunks() -> Iterator[npt.NDArray[Any]]:
+        return (run for part in parts for run in part.live_embeddings())
+
+    return {EMBEDDING: Stream(np.dtype(np.float16), shape, _Repeatable(chunks))}
 
 
 def due(live: Sequence[int], dead: Sequence[int]) -> slice | None:

@@ -38,7 +38,7 @@ from kpsearch.vocabulary import vocabulary_arrays
 if TYPE_CHECKING:
     from kpsearch.index.container import FileEntry
     from kpsearch.index.packing import Packing
-    from kpsearch.options import FeatureOptions
+    from kpsearch.options import EmbeddingFacts, FeatureOptions
     from kpsearch.types import Reject
     from kpsearch.vocabulary import Vocabulary
 
@@ -88,8 +88,16 @@ class IndexWriter:
             self._snapshot = Snapshot(self.storage, self.manifest, earlier=self._snapshot)
         return self._snapshot
 
-    def create(self, features: FeatureOptions, vocabulary: Vocabulary) -> None:
-        """Commit generation 1: the vocabulary and no image."""
+    def create(
+        self,
+        features: FeatureOptions,
+        vocabulary: Vocabulary,
+        embedding: EmbeddingFacts | None = None,
+    ) -> None:
+        """Commit generation 1: the vocabulary and no image.
+
+        With ``embedding`` every image has to come with an embedding by that model.
+        """
         if self.manifest is not None:
             raise IndexMismatch(f"{self.storage.folder}: there is an index here already")
         attributes = {"kind": "kpsearch vocabulary", "format_version": 1}
@@ -97,7 +105,8 @@ class IndexWriter:
         deque(packing, maxlen=0)  # for its hash, which names the file
         name = f"vocabulary-{packing.entry('').whole_hash[:16]}.h5"
         entry = write_file(self.storage, name, packing)
-        self._publish(Manifest(1, __version__, features, entry), previous=None)
+        manifest = Manifest(1, __version__, features, entry, embedding=embedding)
+        self._publish(manifest, previous=None)
 
     def commit(
         self,
@@ -140,6 +149,7 @@ class IndexWriter:
         before = self._current()
         if len({record.path for record, _ in images}) < len(images):
             raise ValueError("a path can be committed only once at a time")
+        _require_embeddings(before.manifest, images)
         gone = {before.id_of(slot) for slot in _slots_of(before, images)} | set(removed)
         deletes = _deleted(before, gone)
         known = _rejects_after(before, images, rejects, forgotten)
@@ -283,6 +293,17 @@ class IndexWriter:
             raise
         self.manifest = manifest
         sweep(self.storage)
+
+
+def _require_embeddings(
+    manifest: Manifest, images: Sequence[tuple[ImageRecord, Keypoints]]
+) -> None:
+    facts = manifest.embedding
+    expected = None if facts is None else (facts.dimensions,)
+    for record, points in images:
+        shape = None if points.embedding is None else points.embedding.shape
+        if shape != expected:
+            raise ValueError(f"{record.path}: an embedding of {shape}, not of {expected}")
 
 
 def _slots_of(snapshot: Snapshot, images: Sequence[tuple[ImageRecord, Keypoints]]) -> list[int]:

@@ -11,9 +11,11 @@ import numpy as np
 from kpsearch.errors import IndexMismatch, UsageError
 from kpsearch.features import require_extractable, settled
 from kpsearch.index import IndexWriter
+from kpsearch.indexing.embedding import settle_embedding
 from kpsearch.indexing.job import Job, open_vocabulary
+from kpsearch.indexing.pictures import Extraction
 from kpsearch.indexing.report import IndexReport, Progress
-from kpsearch.options import FeatureOptions, VocabularyOptions, WorkerLimits
+from kpsearch.options import EmbeddingOptions, FeatureOptions, VocabularyOptions, WorkerLimits
 from kpsearch.types import Reject
 from kpsearch.vocabulary import vocabulary_arrays
 
@@ -24,6 +26,8 @@ def build_index(
     *,
     features: FeatureOptions | None = None,
     vocabulary: VocabularyOptions | str | os.PathLike[str] | None = None,
+    embed: str | os.PathLike[str] | None = None,
+    embedding: EmbeddingOptions | None = None,
     categories: dict[str, str] | None = None,
     n_jobs: int = 1,
     limits: WorkerLimits | None = None,
@@ -39,6 +43,11 @@ def build_index(
     skipped by size and mtime, then by content. Paths are kept absolute. ``vocabulary`` is how to
     train one, or a file or an index to take it from; an existing index keeps its own, and its
     ``features``. ``categories`` gives the category of a path, as returned by ``os.path.abspath``.
+
+    A new index made with ``embed``, the ONNX file of a deep model that is fed as ``embedding``
+    says, keeps an embedding of every picture; what is added later needs the same model, from
+    ``embed`` or from where it was.
+
     ``prune`` drops indexed pictures under ``paths`` whose files are gone. A picture rejected
     before is read again when its file has changed, or with ``retry_rejects``.
     Pictures are read in processes of their own; ``limits`` is what each may take.
@@ -67,11 +76,12 @@ def build_index(
                 retry_rejects=retry_rejects,
             )
         options = _settle_features(writer, features)
+        extraction = Extraction(options, settle_embedding(writer, embed, embedding, todo=len(todo)))
         if writer.manifest is None:
-            todo = job.make_vocabulary(writer, todo, options, vocabulary)
+            todo = job.make_vocabulary(writer, todo, extraction, vocabulary)
         elif vocabulary is not None:
             _require_same_vocabulary(writer, vocabulary)
-        job.add(writer, todo, options)
+        job.add(writer, todo, extraction)
         job.report.generation = writer.manifest.generation if writer.manifest else 0
     return job.report
 

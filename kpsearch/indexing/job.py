@@ -129,10 +129,11 @@ class Job:
         self,
         writer: IndexWriter,
         tasks: list[Task],
-        options: FeatureOptions,
+        extraction: Extraction,
         wanted: VocabularyOptions | str | os.PathLike[str] | None,
     ) -> list[Task]:
         """Give a new index its vocabulary; the pictures read for it need not be read again."""
+        options, embedding = extraction.options, extraction.embedding
         if wanted is not None and not isinstance(wanted, VocabularyOptions):
             vocabulary = open_vocabulary(wanted)
             if vocabulary.extractor != options.extractor:
@@ -140,27 +141,25 @@ class Job:
                     f"{os.fspath(wanted)}: a vocabulary of {vocabulary.extractor} descriptors, "
                     f"not of {options.extractor}; --features {vocabulary.extractor} goes with it"
                 )
-            writer.create(options, vocabulary)
+            writer.create(options, vocabulary, embedding)
             return tasks
         training = wanted or VocabularyOptions()
         rng = np.random.default_rng(training.seed)
         bounded = min(training.sample_images, SAMPLE_KEYPOINTS // options.max_keypoints)
         drawn = np.sort(rng.permutation(len(tasks))[: max(bounded, 1)]).tolist()
         with self.timed("extraction"):
-            sample = self._extract_sample([tasks[i].path for i in drawn], options)
+            sample = self._extract_sample([tasks[i].path for i in drawn], extraction)
         with self.timed("vocabulary"):
             self.progress("training the vocabulary", 0, 1)
-            writer.create(options, self._train(sample, len(tasks), training, options))
+            vocabulary = self._train(sample, len(tasks), training, options)
+            writer.create(options, vocabulary, embedding)
             self.progress("training the vocabulary", 1, 1)
         ready = dict(zip(drawn, sample, strict=True))
         return [Task(task.path, task.category, ready=ready.get(i)) for i, task in enumerate(tasks)]
 
-    def _extract_sample(
-        self, paths: list[str], options: FeatureOptions
-    ) -> list[Extracted | Reject]:
+    def _extract_sample(self, paths: list[str], work: Extraction) -> list[Extracted | Reject]:
         sample: list[Extracted | Reject] = []
         rejected = 0
-        work = Extraction(options)
         for found in in_workers(work, paths, n_jobs=self.n_jobs, limits=self.limits):
             sample.append(found)
             rejected += isinstance(found, Reject)
@@ -197,7 +196,7 @@ class Job:
             n_jobs=self.n_jobs,
         )
 
-    def add(self, writer: IndexWriter, tasks: list[Task], options: FeatureOptions) -> None:
+    def add(self, writer: IndexWriter, tasks: list[Task], extraction: Extraction) -> None:
         """Extract, quantise and commit, batch by batch."""
         assert writer.manifest is not None
         # Absolute: a worker that lives since an earlier job may be in another folder.
@@ -205,7 +204,7 @@ class Job:
         self.report.words = len(vocabulary_at(vocabulary_path))
         snapshot = writer.snapshot()
         assert snapshot is not None
-        work = Quantisation(options, vocabulary_path)
+        work = Quantisation(extraction, vocabulary_path)
         with closing(in_workers(work, tasks, n_jobs=self.n_jobs, limits=self.limits)) as results:
             for done in range(0, len(tasks), BATCH_IMAGES):
                 self._add_batch(writer, snapshot, results, done, len(tasks))

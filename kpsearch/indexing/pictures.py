@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
+import numpy as np
 
+from kpsearch.embedding import embedder_of, in_colour
 from kpsearch.errors import ImageRejected, KpsearchError
 from kpsearch.features import extract_features
 from kpsearch.images import read_changed_image, read_image, stat_facts
 from kpsearch.index import ImageRecord, Keypoints, quantise_keypoints
-from kpsearch.options import FeatureOptions, WorkerLimits
+from kpsearch.options import EmbeddingFacts, FeatureOptions, WorkerLimits
 from kpsearch.parallel import map_in_order
 from kpsearch.types import Casualty, Features, FileFacts, Image, Reject
 from kpsearch.vocabulary import Vocabulary, load_vocabulary
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 Item = TypeVar("Item", "str", "Task")
 R = TypeVar("R")
@@ -30,6 +35,8 @@ class Extracted:
     features: Features
     facts: FileFacts
     warning: str
+    embedding: npt.NDArray[np.float16] | None = None
+    """(d,) where the index keeps embeddings."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,20 +63,30 @@ class Extraction:
     """A path to its features, in a worker."""
 
     options: FeatureOptions
+    embedding: EmbeddingFacts | None = None
+    """The model to embed it with as well."""
 
     def __call__(self, path: str) -> Extracted | Reject:
         """Read and extract one picture."""
         try:
             image = read_image(path, at_least_px=self.options.max_side_px)
-            return _extract(image, self.options)
+            return self.of(image)
         except ImageRejected as error:
             return _reject(path, error.code, error.text)
 
+    def of(self, image: Image) -> Extracted:
+        """What is found in a decoded picture; raises `ImageRejected`."""
+        features, embedding = _extract(image, self.options), None
+        if self.embedding is not None:
+            embedder = embedder_of(self.embedding)
+            embedding = embedder.embed(in_colour(image, embedder)).astype(np.float16)
+        return Extracted(image.path, features, image.facts, "; ".join(image.warnings), embedding)
 
-def _extract(image: Image, options: FeatureOptions) -> Extracted:
+
+def _extract(image: Image, options: FeatureOptions) -> Features:
     """Raises `ImageRejected` for what went wrong with this picture: it is not to cost the job."""
     try:
-        features = extract_features(image, options)
+        return extract_features(image, options)
     except KpsearchError:
         raise  # the options are wrong, for every picture
     except MemoryError as error:
@@ -80,14 +97,13 @@ def _extract(image: Image, options: FeatureOptions) -> Extracted:
         code = "out_of_memory" if no_memory else "extraction_failed"
         text = " ".join(f"{type(error).__name__}: {error}".split())
         raise ImageRejected(image.path, code, text) from error
-    return Extracted(image.path, features, image.facts, "; ".join(image.warnings))
 
 
 @dataclass(frozen=True, slots=True)
 class Quantisation:
     """A path to what the index keeps of it, in a worker."""
 
-    options: FeatureOptions
+    extraction: Extraction
     vocabulary_path: str
 
     def __call__(self, task: Task) -> tuple[ImageRecord, Keypoints] | Reject | SameContent:
@@ -99,10 +115,12 @@ class Quantisation:
         return _quantise(found, vocabulary, task.category)
 
     def _extract_changed(self, task: Task) -> Extracted | Reject | SameContent:
-        at_least_px = self.options.max_side_px
+        how = self.extraction
         try:
-            image = read_changed_image(task.path, task.known_hash, at_least_px=at_least_px)
-            return _extract(image, self.options) if image else SameContent(task.path)
+            image = read_changed_image(
+                task.path, task.known_hash, at_least_px=how.options.max_side_px
+            )
+            return how.of(image) if image else SameContent(task.path)
         except ImageRejected as error:
             return _reject(task.path, error.code, error.text)
 
@@ -147,6 +165,7 @@ def _quantise(
         features.image_size,
         words.ids[:, 0],
         words.signatures[:, 0],
+        found.embedding,
     )
 
 

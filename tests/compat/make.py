@@ -1,8 +1,9 @@
 """Writes a golden index of the format of today: once a format, and never again.
 
-    python -m tests.compat.make FOLDER
+    python -m tests.compat.make FOLDER [--embedded]
 
 It is kept beside this file, under the number of its format, for as long as it must open.
+Format 3 has no embeddings, format 4 has them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from kpsearch.index import ImageRecord, IndexWriter
-from kpsearch.options import FeatureOptions
+from kpsearch.options import EmbeddingFacts, EmbeddingOptions, FeatureOptions
 from kpsearch.types import ImageSize, Reject
 from kpsearch.vocabulary import Vocabulary
 from kpsearch.vocabulary.embedding import HammingEmbedding
@@ -21,6 +22,13 @@ from kpsearch.vocabulary.tree import Tree
 from tests.indexes import Indexed, random_keypoints, record
 
 WORDS = 6
+DIMENSIONS = 4
+EMBEDDING = EmbeddingFacts(
+    model="/models/été.onnx",
+    model_hash="0123456789abcdef" * 2,
+    dimensions=DIMENSIONS,
+    options=EmbeddingOptions(size=96, crop=None, output="features"),
+)
 NAMES = ["/shop/tea.jpg", "/shop/\udcff.jpg", "/new\nline.jpg", "/shop/été.jpg", "/b.jpg"]
 COUNTS = [4, 0, 9, 7, 5]
 
@@ -54,14 +62,22 @@ def rejects() -> list[Reject]:
     ]
 
 
-def write(folder: str) -> None:
+def embedded(images: list[Indexed]) -> list[Indexed]:
+    """The images with a vector each, an axis, so that nothing is rounded."""
+    return [
+        (r, replace(p, embedding=np.eye(DIMENSIONS, dtype=np.float16)[i % DIMENSIONS]))
+        for i, (r, p) in enumerate(images)
+    ]
+
+
+def write(folder: str, embedding: EmbeddingFacts | None = None) -> None:
     """Two segments: the second takes the place of an image, and removes another."""
-    shown = images()
+    shown = images() if embedding is None else embedded(images())
     with IndexWriter(folder) as writer:
-        writer.create(FeatureOptions(max_keypoints=123), vocabulary())
+        writer.create(FeatureOptions(max_keypoints=123), vocabulary(), embedding)
         writer.commit(shown[:3], rejects())
         writer.commit([*shown[3:], (shown[0][0], shown[4][1])], removed=[1])
 
 
 if __name__ == "__main__":
-    write(sys.argv[1])
+    write(sys.argv[1], EMBEDDING if "--embedded" in sys.argv else None)

@@ -10,7 +10,7 @@ import pytest
 
 from kpsearch.index import IndexWriter, Snapshot, Storage, check_index, contents_hash, recover
 from kpsearch.options import FeatureOptions, SearchOptions
-from kpsearch.search import Searcher, StageLog
+from kpsearch.search import Searcher, StageLog, View
 from kpsearch.types import Features, ImageSize, Reject
 from tests.compat.make import WORDS, write
 from tests.indexes import random_keypoints, record
@@ -86,7 +86,7 @@ def test_it_answers_a_query(copy):
         descriptors=searcher.snapshot.vocabulary.tree.leaves[[0, 5] * 6],
         image_size=ImageSize(10, 10),
     )
-    hits = searcher.rank(query, SearchOptions(), StageLog())
+    hits = searcher.rank([View.whole(query)], SearchOptions(), StageLog())
     assert {hit.path for hit in hits} <= {r.path for r in searcher.snapshot.records()}
 
 

@@ -1,0 +1,52 @@
+"""Which deep model a run of indexing embeds pictures with."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kpsearch.embedding import Embedder, embedder_of
+from kpsearch.errors import IndexMismatch, UsageError
+from kpsearch.options import EmbeddingFacts, EmbeddingOptions
+
+if TYPE_CHECKING:
+    from kpsearch.index import IndexWriter
+
+
+def settle_embedding(
+    writer: IndexWriter,
+    model: str | os.PathLike[str] | None,
+    options: EmbeddingOptions | None,
+    *,
+    todo: int,
+) -> EmbeddingFacts | None:
+    """The model of the index: ``model`` for a new one, else the one it was made with.
+
+    Loaded where there is anything ``todo``, so that a model that is gone or another one stops the
+    job before the first picture: raises `IndexMismatch`, `UnusableModel`, `NotInstalled`.
+    """
+    if model is None and options is not None:
+        raise UsageError("the options of an embedding need a model: --embed MODEL.onnx")
+    folder = writer.storage.folder
+    if writer.manifest is None:
+        return None if model is None else Embedder(model, options).facts
+    has = writer.manifest.embedding
+    if has is None:
+        if model is not None:
+            raise IndexMismatch(f"{folder}: made without --embed; a new index can be made with it")
+        return None
+    if options is not None and options != has.options:
+        raise IndexMismatch(
+            f"{folder}: embedded with {has.options}, not {options}; leave the options out, or make "
+            "a new index"
+        )
+    facts = has if model is None else replace(has, model=os.path.abspath(model))
+    if model is None and not os.path.isfile(has.model) and todo:
+        raise IndexMismatch(
+            f"{folder}: its pictures are embedded with {has.model}, which is gone; give the model "
+            f"with --embed (its hash is {has.model_hash})"
+        )
+    if todo:
+        embedder_of(facts)
+    return facts
