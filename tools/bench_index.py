@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from kpsearch.index import IndexWriter, Storage, check_index, contents_hash
 from kpsearch.index.snapshot import Snapshot
 from kpsearch.options import FeatureOptions, SearchOptions
-from kpsearch.search import Searcher, StageLog
+from kpsearch.search import Searcher, StageLog, View
 from kpsearch.types import Features, ImageSize
 from kpsearch.vocabulary import Vocabulary
 from tests.indexes import Indexed, random_images
@@ -83,7 +83,7 @@ def queries(count: int, keypoints: int) -> list[Features]:
 def time_queries(searcher: Searcher, asked: list[Features]) -> float:
     started = time.perf_counter()
     for features in asked:
-        searcher.rank(features, SearchOptions(), StageLog())
+        searcher.rank([View.whole(features)], SearchOptions(), StageLog())
     return (time.perf_counter() - started) / len(asked)
 
 

@@ -27,7 +27,7 @@ import numpy as np
 from bench_data import truth_or_generated
 
 from kpsearch.indexing import build_index
-from kpsearch.indexing.pictures import Quantisation, Task
+from kpsearch.indexing.pictures import Extraction, Quantisation, Task
 from kpsearch.options import FeatureOptions, WorkerLimits
 from kpsearch.parallel import map_in_order
 
@@ -88,7 +88,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="kpsearch-bench-") as folder:
         build_index(paths[:20], folder, n_jobs=given.jobs)
         vocabulary = next(os.path.join(folder, n) for n in os.listdir(folder) if "vocab" in n)
-        work, tasks = Quantisation(FeatureOptions(), vocabulary), [Task(path) for path in paths]
+        work, tasks = (
+            Quantisation(Extraction(FeatureOptions()), vocabulary),
+            [Task(path) for path in paths],
+        )
         plain = partial(timed, work, tasks, given.jobs)
         isolated = partial(timed, work, tasks, given.jobs, **ISOLATED)
         plain(), isolated()  # starts the processes and fills the page cache
