@@ -58,10 +58,10 @@ class DemoResult:
     page: Path
 
     def is_right(self, answer: Answer) -> bool:
-        """Whether the best hit is a right one, or a stranger got no verified hit."""
+        """Whether the best hit is a right one, or a stranger got no match."""
         right = self.truth[answer.query]
         if not right:
-            return not answer.verified
+            return not answer.matched
         return bool(answer.hits) and answer.hits[0].path in right
 
 

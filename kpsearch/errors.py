@@ -5,6 +5,7 @@ KpsearchError
 ├── UsageError         what was asked for makes no sense                     (exit 2)
 │   ├── UnknownName    no such extractor, scorer or verifier
 │   └── NotInstalled   an optional part that this machine does not have
+├── UnusableModel      a deep model's file that cannot be run on pictures    (exit 1)
 ├── IndexMissing       no index at this path                                 (exit 1)
 ├── IndexMismatch      the index and the request disagree (features, vocabulary)
 ├── WrongFolder        most of the first pictures were rejected              (exit 1)
@@ -46,6 +47,10 @@ class UnknownName(UsageError):
 
 class NotInstalled(UsageError):
     """What was asked for needs something that is not installed; the text says how to get it."""
+
+
+class UnusableModel(KpsearchError):
+    """A file that is no deep model, or none that makes a vector of one picture."""
 
 
 class IndexMissing(KpsearchError):

@@ -58,7 +58,7 @@ def _row(result: DemoResult, answer: Answer) -> list[str | int | None]:
     if not answer.hits:
         return [photo, "no match", mark, None, None, milliseconds]
     best = answer.hits[0]
-    name = os.path.basename(best.path) if best.verified else "no match"
+    name = os.path.basename(best.path) if answer.matched else "no match"
     return [photo, name, mark, f"{best.score:.0f}", best.inliers, milliseconds]
 
 

@@ -8,72 +8,115 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kpsearch.cli.options import (
+    chosen_embedding,
     chosen_features,
+    chosen_search,
     chosen_vocabulary,
+    embedding_options,
     feature_options,
     jobs_option,
+    search_options,
 )
 
 if TYPE_CHECKING:
-    from kpsearch.evaluation import Convention, Evaluation
+    from kpsearch.evaluation import Convention, Evaluation, Truth
 
 
 @click.command()
-@click.argument("manifest", metavar="MANIFEST.csv")
+@click.argument("truth", metavar="MANIFEST.csv|FOLDER")
+@click.option(
+    "--layout",
+    metavar="NAME",
+    default="manifest",
+    show_default=True,
+    help="manifest, or the data set in FOLDER: ukbench, holidays, copydays, oxford5k, "
+    "paris6k, roxford5k, rparis6k, disc21, sop or gldv2.",
+)
+@click.option(
+    "--protocol", metavar="NAME", help="How to score it.  [default: the layout's usual one]"
+)
 @click.option("--index", metavar="DIR", help="Keep the index here.  [default: a temporary one]")
 @feature_options
-@click.option("--no-verify", is_flag=True, help="Rank by score alone, without geometry.")
+@search_options
+@embedding_options("embed-")
 @click.option(
-    "--weighting", default="likelihood", show_default=True, help="likelihood, hamming or tfidf."
+    "--scorer",
+    metavar="NAME",
+    default="likelihood",
+    show_default=True,
+    help="What ranks the images: likelihood, hamming, tfidf or asmk.",
 )
-@click.option("--keep-bursts", is_flag=True, help="Count every match of a repeated pattern.")
+@click.option(
+    "--burstiness",
+    metavar="NAME",
+    default="removal",
+    show_default=True,
+    help="How matches of a repeated pattern count: none, removal, within, between or both.",
+)
+@click.option(
+    "--no-grouping", is_flag=True, help="Let keypoints that repeat within the query vote each."
+)
 @click.option(
     "--ap",
     "convention",
     type=click.Choice(["rectangle", "trapezoid"]),
-    default="rectangle",
-    show_default=True,
-    help="How average precision is integrated; trapezoid is Oxford's.",
+    help="How average precision is integrated.  [default: as the protocol has it]",
 )
 @click.option("--json", "json_file", metavar="FILE", help="Write the measures as JSON.")
 @click.option("--run", "run_file", metavar="FILE", help="Write the rankings as a TREC run.")
 @jobs_option
 def evaluate(
-    manifest: str,
+    truth: str,
+    layout: str,
+    protocol: str | None,
     index: str | None,
     words: int | None,
     vocabulary: str | None,
-    no_verify: bool,
-    weighting: str,
-    keep_bursts: bool,
-    convention: Convention,
+    scorer: str,
+    burstiness: str,
+    no_grouping: bool,
+    convention: Convention | None,
     json_file: str | None,
     run_file: str | None,
     jobs: int,
-    **extraction: Any,
+    **chosen: Any,
 ) -> None:
     """Index the references of a ground truth, run its queries and print how good that is.
 
     MANIFEST.csv has the columns path, instance, category, role (reference, query or both) and
-    source.
+    source. With --layout, FOLDER holds a public data set as it is distributed; docs/evaluation.md
+    says where it comes from and what is measured on it.
     """
     import tempfile
+    from dataclasses import replace
 
     from kpsearch import evaluation
-    from kpsearch.cli.output import print_reject, progress_bars
-    from kpsearch.options import ScoringOptions, SearchOptions, VerificationOptions
+    from kpsearch.cli.output import print_reject, progress_bars, require_place
+    from kpsearch.options import ScoringOptions
+    from kpsearch.scoring import BURSTINESS, SCORERS
 
-    truth = evaluation.read_truth(manifest)
+    for output in filter(None, (json_file, run_file)):
+        require_place(output)
+    for registry, name in ((SCORERS, scorer), (BURSTINESS, burstiness)):
+        registry.resolve(name)  # an unknown name is told before anything is indexed
+    data = evaluation.layout_of(layout)
+    scoring = data.protocol(protocol)
+    pictures = data.read(truth)
+    _say_what_plays_no_part(pictures)
     with tempfile.TemporaryDirectory(prefix="kpsearch-") as scratch, progress_bars() as progress:
         result = evaluation.evaluate(
-            truth,
+            pictures,
             index or scratch,
-            features=chosen_features(extraction, index or scratch),
+            features=chosen_features(chosen, index or scratch),
             vocabulary=chosen_vocabulary(words, vocabulary),
-            search=SearchOptions(
-                scoring=ScoringOptions(weighting=weighting, remove_bursts=not keep_bursts),
-                verification=None if no_verify else VerificationOptions(),
+            search=replace(
+                chosen_search(chosen),
+                scoring=ScoringOptions(
+                    scorer=scorer, burstiness=burstiness, group_bursts=not no_grouping
+                ),
             ),
+            protocol=scoring,
+            embedding=chosen_embedding(chosen),
             convention=convention,
             n_jobs=jobs,
             progress=progress,
@@ -87,27 +130,38 @@ def evaluate(
     click.echo(summary(result))
 
 
+def _say_what_plays_no_part(truth: Truth) -> None:
+    """A misspelt role would leave its pictures out without a word."""
+    from collections import Counter
+
+    others = Counter(row.role for row in truth.rows if not (row.is_reference or row.is_query))
+    if others:
+        counts = ", ".join(f"{count} of role {role!r}" for role, count in sorted(others.items()))
+        click.echo(f"kpsearch: rows that play no part: {counts}", err=True)
+
+
 def summary(result: Evaluation) -> str:
-    """The measures as tables."""
+    """The measures as a table, and what they cost."""
     from kpsearch.evaluation import format_table
 
-    headers = ["source", "queries", "mAP", "recall@1", "recall@5", "N-S", "no match"]
+    first = result.measures[0]
+    setups = any(measures.setup for measures in result.measures)
+    headers = ["source", *(["setup"] if setups else []), "queries", *first.values, "no match"]
     rows = [
         [
-            name or "(no source)",
-            s.queries,
-            _figure(s.map),
-            _figure(s.recall_at_1),
-            _figure(s.recall_at_5),
-            _figure(s.ns),
-            s.no_match,
+            "(all)" if m.source is None else m.source or "(no source)",
+            *([m.setup] if setups else []),
+            m.queries,
+            *map(_figure, m.values.values()),
+            m.no_match,
         ]
-        for name, s in result.sources.items()
+        for m in result.measures
     ]
+    names = 2 if setups else 1
     stages = ", ".join(f"{name} {ms:.1f}" for name, ms in result.timings_ms.items())
     return "\n".join(
         [
-            format_table(headers, rows, align="lrrrrrr"),
+            format_table(headers, rows, align="l" * names + "r" * (len(headers) - names)),
             "",
             f"median ms a query: {stages}",
             f"{result.bytes_per_image:.0f} bytes an image, "

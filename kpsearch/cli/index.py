@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kpsearch.cli.options import (
+    chosen_embedding,
     chosen_features,
     chosen_vocabulary,
+    embedding_options,
     feature_options,
     index_option,
     jobs_option,
     json_flag,
+    worker_limits,
 )
 
 if TYPE_CHECKING:
@@ -25,23 +28,14 @@ REJECTS_UNDER_STRICT = 3
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @index_option
 @feature_options
+@click.option(
+    "--embed",
+    metavar="MODEL.onnx",
+    help="Keep a deep embedding of every picture, for --fuse; an index keeps to its model.",
+)
+@embedding_options("embed-")
 @jobs_option
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, 86_400, min_open=True),
-    default=30.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Give a picture up after so long.",
-)
-@click.option(
-    "--memory-limit",
-    type=click.IntRange(256),
-    default=4096,
-    show_default=True,
-    metavar="MIB",
-    help="Give a picture up that takes more memory.",
-)
+@worker_limits
 @click.option("--follow-links", is_flag=True, help="Go into linked folders too.")
 @click.option("--prune", is_flag=True, help="Drop pictures of these folders that are gone.")
 @click.option("--retry-rejects", is_flag=True, help="Read unchanged rejects again.")
@@ -55,6 +49,7 @@ def index(
     index: str,
     words: int | None,
     vocabulary: str | None,
+    embed: str | None,
     jobs: int,
     timeout: float,
     memory_limit: int,
@@ -63,7 +58,7 @@ def index(
     retry_rejects: bool,
     strict: bool,
     as_json: bool,
-    **extraction: Any,
+    **chosen: Any,
 ) -> None:
     """Make an index of pictures and folders of pictures, or add what is new and changed.
 
@@ -78,8 +73,10 @@ def index(
         report = build_index(
             paths,
             index,
-            features=chosen_features(extraction, index),
+            features=chosen_features(chosen, index),
             vocabulary=chosen_vocabulary(words, vocabulary),
+            embed=embed,
+            embedding=chosen_embedding(chosen),
             n_jobs=jobs,
             limits=WorkerLimits(timeout, memory_limit * 2**20),
             follow_links=follow_links,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kpsearch.cli.options import json_flag
+
+if TYPE_CHECKING:
+    from kpsearch.index.manifest import Manifest
 
 
 @click.command()
@@ -67,6 +70,7 @@ def index_facts(index: str) -> dict[str, Any]:
         "words": len(snapshot.vocabulary),
         "vocabulary": manifest.vocabulary.name,
         "vocabulary_bytes": manifest.vocabulary.size_bytes,
+        **_embedding_facts(manifest),
         "format_version": manifest.format_version,
         "kpsearch_version": manifest.kpsearch_version,
         "reject_list": [
@@ -84,6 +88,13 @@ def index_facts(index: str) -> dict[str, Any]:
             for entry, live in zip(manifest.segments, snapshot.live_by_segment, strict=True)
         ],
     }
+
+
+def _embedding_facts(manifest: Manifest) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    facts = manifest.embedding
+    return {} if facts is None else {"embedding": asdict(facts)}
 
 
 def vocabulary_facts(path: str) -> dict[str, Any]:

@@ -9,7 +9,9 @@ import sys
 import click
 
 from kpsearch.cli.compact import compact
+from kpsearch.cli.compare import compare
 from kpsearch.cli.demo import demo
+from kpsearch.cli.embed import embed
 from kpsearch.cli.evaluate import evaluate
 from kpsearch.cli.extractors import extractors
 from kpsearch.cli.index import index
@@ -97,6 +99,8 @@ _COMMANDS = (
     recover,
     info,
     evaluate,
+    compare,
+    embed,
     extractors,
     demo,
 )

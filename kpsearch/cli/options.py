@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from kpsearch.options import FeatureOptions, VocabularyOptions
+    from kpsearch.options import EmbeddingOptions, FeatureOptions, SearchOptions, VocabularyOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -35,6 +36,82 @@ jobs_option = click.option(
 )
 
 json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+
+
+def search_options(command: Command) -> Command:
+    """Add the options of a search; `chosen_search` takes their values."""
+    for option in reversed(
+        [
+            click.option(
+                "--no-verify", is_flag=True, help="Rank by score alone, without geometry."
+            ),
+            click.option(
+                "--expand", is_flag=True, help="Ask the verified hits in their turn, too."
+            ),
+            click.option(
+                "--mirror", is_flag=True, help="Find what a mirror shows of the picture, too."
+            ),
+            click.option(
+                "--verify-for",
+                type=click.FloatRange(0, min_open=True),
+                metavar="MS",
+                help="Begin no further block of candidates after so many milliseconds; answers "
+                "then depend on the machine.",
+            ),
+            click.option(
+                "--fuse",
+                metavar="MODEL.onnx",
+                help="Hear the deep embedding too, by the model the index was embedded with.",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def chosen_search(given: Mapping[str, Any], *, limit: int | None = None) -> SearchOptions:
+    """The search asked for; ``given`` has the values of `search_options`, among others."""
+    from kpsearch.options import (
+        ExpansionOptions,
+        FusionOptions,
+        SearchOptions,
+        VerificationOptions,
+    )
+
+    verification = VerificationOptions(milliseconds=given["verify_for"])
+    return SearchOptions(
+        limit=limit or SearchOptions().limit,
+        verification=None if given["no_verify"] else verification,
+        expansion=ExpansionOptions() if given["expand"] else None,
+        mirrored=given["mirror"],
+        fuse=FusionOptions(given["fuse"]) if given["fuse"] else None,
+    )
+
+
+def worker_limits(command: Command) -> Command:
+    """Add --timeout and --memory-limit."""
+    for option in reversed(
+        [
+            click.option(
+                "--timeout",
+                type=click.FloatRange(0, 86_400, min_open=True),
+                default=30.0,
+                show_default=True,
+                metavar="SECONDS",
+                help="Give a picture up after so long.",
+            ),
+            click.option(
+                "--memory-limit",
+                type=click.IntRange(256),
+                default=4096,
+                show_default=True,
+                metavar="MIB",
+                help="Give a picture up that takes more memory.",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
 
 
 class WordsType(click.ParamType[Any]):
@@ -137,3 +214,86 @@ def chosen_vocabulary(words: int | None, vocabulary: str | None) -> VocabularyOp
     if vocabulary is not None and words is not None:
         raise UsageError("--words and --vocabulary exclude each other")
     return vocabulary or (VocabularyOptions(words=words) if words else None)
+
+
+class NumbersType(click.ParamType[Any]):
+    """Three numbers, one a channel."""
+
+    name = "A,B,C"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """Three finite numbers."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            found = tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            found = ()
+        if len(found) != 3 or not all(map(math.isfinite, found)):
+            self.fail(f"{value!r} is not three numbers with commas between", param, ctx)
+        return found
+
+
+def embedding_options(prefix: str = "") -> Callable[[Command], Command]:
+    """Add the options of a deep model's input and output, named with a prefix."""
+
+    def add(command: Command) -> Command:
+        for option in reversed(_embedding_options(prefix)):
+            command = option(command)
+        return command
+
+    return add
+
+
+def _embedding_options(prefix: str) -> list[Callable[[Command], Command]]:
+    def option(name: str, **settings: Any) -> Callable[[Command], Command]:
+        return click.option(f"--{prefix}{name}", f"embedding_{name}", default=None, **settings)
+
+    return [
+        option(
+            "size",
+            type=click.IntRange(8, 4096),
+            metavar="PX",
+            help="Sides of the model's input.  [default: its own, or 224]",
+        ),
+        option(
+            "crop",
+            type=click.FloatRange(0, 1),
+            metavar="SHARE",
+            help="Of the shorter side that the centre crop keeps; 0 squashes the whole picture "
+            "into the input.  [default: 0.875]",
+        ),
+        option("scale", type=float, metavar="S", help="Of pixel values, 0-255.  [default: 1/255]"),
+        option("mean", type=NumbersType(), help="Taken off each channel.  [default: ImageNet's]"),
+        option(
+            "std", type=NumbersType(), help="Each channel is divided by.  [default: ImageNet's]"
+        ),
+        option(
+            "colour", type=click.Choice(["rgb", "bgr"]), help="Order of channels.  [default: rgb]"
+        ),
+        option(
+            "layout",
+            type=click.Choice(["auto", "nchw", "nhwc"]),
+            help="Where the channels are.  [default: by the shape of the input]",
+        ),
+        option(
+            "output",
+            metavar="NAME",
+            help="Tensor to take, an output or one within the model.  [default: the last vector, "
+            "else the last map averaged over its places]",
+        ),
+    ]
+
+
+def chosen_embedding(given: Mapping[str, Any]) -> EmbeddingOptions | None:
+    """The embedding asked for; None when none of `embedding_options` was given."""
+    from kpsearch.options import EmbeddingOptions
+
+    prefix = "embedding_"
+    named = {key.removeprefix(prefix): v for key, v in given.items() if key.startswith(prefix)}
+    changes = {name: value for name, value in named.items() if value is not None}
+    if changes.get("crop") == 0:
+        changes["crop"] = None
+    return EmbeddingOptions(**changes) if changes else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,6 +44,19 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
             bar.close()
 
 
+def require_place(path: str) -> None:
+    """Raise `UsageError` where no file can be written, before hours go into what it is for."""
+    from kpsearch.errors import UsageError
+
+    folder = os.path.dirname(os.path.abspath(path))
+    if os.path.isdir(path):
+        raise UsageError(f"{path}: a folder; name a file to write")
+    if not os.path.isdir(folder):
+        raise UsageError(f"{path}: there is no folder {folder} to write it in")
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"{path}: nothing can be written in {folder}")
+
+
 def print_json(value: object) -> None:
     """One line of JSON. Bytes of a name that are not text come as lone surrogates, escaped."""
     click.echo(json.dumps(value))
@@ -72,17 +86,24 @@ def rejected_json(reject: Reject) -> dict[str, Any]:
 
 def hit_json(hit: Hit) -> dict[str, Any]:
     """A hit as plain JSON values."""
+    fused = {} if hit.cosine is None else {"cosine": round(hit.cosine, 4)}
     return {
         "rank": hit.rank,
         "image": hit.path,
         "id": hit.id,
         "category": hit.category,
         "score": round(hit.score, 4),
+        "confidence": round(hit.confidence, 6),
         "inliers": hit.inliers,
+        "effective_inliers": round(hit.effective_inliers, 2),
         "verified": hit.verified,
+        "picture": hit.picture,
+        "mirrored": hit.mirrored,
+        "via": hit.via,
         "region": _points(hit.region),
         "query_region": _points(hit.query_region),
         "transform": None if hit.transform is None else hit.transform.tolist(),
+        **fused,
     }
 
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kpsearch.cli.options import index_option, json_flag
+from kpsearch.cli.options import chosen_search, index_option, json_flag, search_options
 
 if TYPE_CHECKING:
-    from kpsearch.search import Region
-    from kpsearch.types import Answer
+    from kpsearch.options import SearchOptions
+    from kpsearch.search import Region, Searcher
+    from kpsearch.types import Answer, Hit, Reject
 
 
 class RegionType(click.ParamType[Any]):
@@ -39,57 +40,83 @@ class RegionType(click.ParamType[Any]):
     "-n", "limit", default=10, show_default=True, type=click.IntRange(1), help="Hits shown."
 )
 @click.option("--roi", "region", type=RegionType(), help="Ask about this rectangle of the picture.")
-@click.option("--no-verify", is_flag=True, help="Rank by score alone, without geometry.")
+@click.option(
+    "--together", is_flag=True, help="The pictures show one thing: one answer for all of them."
+)
+@search_options
 @click.option("--explain", is_flag=True, help="Say what each stage did and how long it took.")
 @click.option("--draw", metavar="DIR", help="Write a picture of each match, and a page of them.")
 @json_flag
 @click.pass_context
 def query(
     ctx: click.Context,
+    /,
     images: tuple[str, ...],
     index: str,
     limit: int,
     region: Region | None,
-    no_verify: bool,
+    together: bool,
     explain: bool,
     draw: str | None,
     as_json: bool,
+    **search: Any,
 ) -> None:
     """Find the indexed pictures that show what IMAGE shows."""
     from kpsearch.cli.output import print_json, print_reject, rejected_json
-    from kpsearch.errors import ImageRejected
-    from kpsearch.options import SearchOptions, VerificationOptions
+    from kpsearch.errors import UsageError
     from kpsearch.search import Searcher
-    from kpsearch.types import Reject
 
+    if together and region is not None:
+        raise UsageError("--roi is of one picture, --together asks about several")
     searcher = Searcher.open(index)
-    options = SearchOptions(limit=limit, verification=None if no_verify else VerificationOptions())
+    options = chosen_search(search, limit=limit)
     answers: list[Answer] = []
-    for image in images:
-        try:
-            answer = searcher.query(image, options, region=region)
-        except ImageRejected as error:
-            reject = Reject(error.path, error.code, error.text)
+    asked: list[tuple[str, ...]] = [images] if together else [(image,) for image in images]
+    rejected = 0
+    for pictures in asked:
+        answer, rejects = _ask(searcher, pictures, options, region)
+        rejected += len(rejects)
+        for reject in rejects:
             print_reject(reject)
-            if as_json:
+            if as_json and answer is None:
                 print_json(rejected_json(reject))
-            continue
-        answers.append(answer)
-        _show(answer, as_json=as_json, explain=explain, checked=not no_verify)
+        if answer is not None:
+            answers.append(answer)
+            _show(answer, as_json=as_json, explain=explain)
     if draw is not None and answers:
         _draw(answers, draw, index, searcher)
-    if len(answers) < len(images):
+    if rejected:
         ctx.exit(1)
 
 
-def _show(answer: Answer, *, as_json: bool, explain: bool, checked: bool) -> None:
+def _ask(
+    searcher: Searcher, pictures: tuple[str, ...], options: SearchOptions, region: Region | None
+) -> tuple[Answer | None, list[Reject]]:
+    """The answer to the pictures that can be used, None without any, and those that cannot."""
+    from kpsearch.errors import ImageRejected
+    from kpsearch.types import Reject
+
+    usable, rejects = list(pictures), list[Reject]()
+    while usable:
+        try:
+            if len(pictures) == 1:
+                return searcher.query(usable[0], options, region=region), rejects
+            return searcher.query_together(usable, options), rejects
+        except ImageRejected as error:
+            rejects.append(Reject(error.path, error.code, error.text))
+            usable = [picture for picture in usable if picture != error.path]
+    return None, rejects
+
+
+def _show(answer: Answer, *, as_json: bool, explain: bool) -> None:
     from kpsearch.cli.output import hit_json, print_json
 
     if as_json:
         result = {
             "query": answer.query,
+            "pictures": list(answer.pictures),
             "hits": [hit_json(hit) for hit in answer.hits],
-            "no_match": checked and not answer.verified,
+            "no_match": not answer.matched,
             "no_features": answer.keypoints == 0,
             "warnings": list(answer.warnings),
             "timings_ms": {name: round(ms, 3) for name, ms in answer.timings_ms.items()},
@@ -98,46 +125,53 @@ def _show(answer: Answer, *, as_json: bool, explain: bool, checked: bool) -> Non
             result["explain"] = {stage.name: stage.detail for stage in answer.stages}
         print_json(result)
         return
-    click.echo(describe(answer, explain=explain, checked=checked))
+    click.echo(describe(answer, explain=explain))
 
 
-def describe(answer: Answer, *, explain: bool, checked: bool) -> str:
+def describe(answer: Answer, *, explain: bool) -> str:
     """An answer as text: what it means, a table of hits, and the stages if asked for."""
     from kpsearch.evaluation.table import format_table
     from kpsearch.images import escape_path
 
-    lines = [f"{escape_path(answer.query)}: {_verdict(answer, checked)}"]
+    names = ", ".join(escape_path(picture) for picture in answer.pictures)
+    lines = [f"{names}: {_verdict(answer)}"]
     if answer.hits:
-        rows = [
-            [
-                hit.rank,
-                f"{hit.score:.1f}",
-                hit.inliers,
-                "yes" if hit.verified else "no",
-                hit.id,
-                escape_path(hit.path),
-            ]
-            for hit in answer.hits
+        columns = [
+            ("rank", "r", [hit.rank for hit in answer.hits]),
+            ("confidence", "r", [f"{hit.confidence:.3f}" for hit in answer.hits]),
+            ("score", "r", [f"{hit.score:.1f}" for hit in answer.hits]),
+            ("inliers", "r", [hit.inliers for hit in answer.hits]),
+            ("verified", "l", ["yes" if hit.verified else "no" for hit in answer.hits]),
+            ("id", "r", [hit.id for hit in answer.hits]),
+            ("image", "l", [escape_path(hit.path) + _remark(hit) for hit in answer.hits]),
         ]
-        headers = ["rank", "score", "inliers", "verified", "id", "image"]
-        lines.append(format_table(headers, rows, align="rrrlrl"))
+        if all(hit.cosine is not None for hit in answer.hits):
+            columns.insert(5, ("cosine", "r", [f"{hit.cosine:.2f}" for hit in answer.hits]))
+        headers, align, values = zip(*columns, strict=True)
+        rows = [list(row) for row in zip(*values, strict=True)]
+        lines.append(format_table(list(headers), rows, align="".join(align)))
     if explain:
         stages = [[s.name, f"{s.milliseconds:.1f}", s.detail] for s in answer.stages]
         lines += ["", format_table(["stage", "ms", "what it did"], stages, align="lrl")]
     return "\n".join([*lines, ""])
 
 
-def _verdict(answer: Answer, checked: bool) -> str:
-    if answer.keypoints == 0:
+def _remark(hit: Hit) -> str:
+    """What is unusual about how a hit was found."""
+    if hit.via is not None:
+        return f"  (through {hit.via})"
+    return "  (mirrored)" if hit.verified and hit.mirrored else ""
+
+
+def _verdict(answer: Answer) -> str:
+    if answer.keypoints == 0 and not answer.hits:
         return "no_features: the picture has no keypoint to search by"
     if not answer.hits:
         return "nothing in the index is like it"
-    if not checked:
-        return "not verified by geometry"
-    verified = answer.verified_images
-    if not verified:
-        return "no match: no hit is verified, these are the nearest"
-    return f"{verified} verified match{'es' if verified > 1 else ''}"
+    if not answer.matched:
+        return "no match: no hit is likely right, these are the nearest"
+    likely = sum(hit.log_odds >= 0 for hit in answer.hits)
+    return f"{likely} match{'es' if likely > 1 else ''}"
 
 
 def _draw(answers: list[Answer], folder: str, index: str, searcher: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def test_a_photo_finds_its_pack_and_a_stranger_none(photos, catalogue_index):
 
 def test_an_answer_has_the_same_fields_verified_or_not(photos, catalogue_index):
     lines = done("query", "-i", catalogue_index, "--json", *photos).splitlines()
-    parts = {"query", "hits", "no_match", "no_features", "warnings", "timings_ms"}
+    parts = {"query", "pictures", "hits", "no_match", "no_features", "warnings", "timings_ms"}
     hits = []
     for answer in map(json.loads, lines):
         assert set(answer) == parts
@@ -74,7 +75,10 @@ def test_an_answer_has_the_same_fields_verified_or_not(photos, catalogue_index):
         assert [hit["rank"] for hit in answer["hits"]] == list(range(1, len(answer["hits"]) + 1))
         hits += answer["hits"]
     assert {hit["verified"] for hit in hits} == {True, False}
-    fields = "rank image id category score inliers verified region query_region transform"
+    fields = (
+        "rank image id category score confidence inliers effective_inliers verified picture "
+        "mirrored via region query_region transform"
+    )
     for hit in hits:
         assert set(hit) == set(fields.split())
         assert isinstance(hit["id"], int)
@@ -99,7 +103,10 @@ def test_without_verification_nothing_is_verified(photos, catalogue_index):
     assert instance in answer["hits"][0]["image"]
     assert not any(hit["verified"] for hit in answer["hits"])
     assert "verify" not in answer["timings_ms"]
-    assert "not verified by geometry" in done("query", "-i", catalogue_index, "--no-verify", photo)
+    confidences = [hit["confidence"] for hit in answer["hits"]]
+    assert confidences == sorted(confidences, reverse=True)
+    assert confidences[0] > 0.5
+    assert not answer["no_match"]
 
 
 def test_a_region_is_searched_alone(catalogue, catalogue_index, tmp_path):
@@ -144,8 +151,8 @@ def test_drawing_writes_a_page_and_says_where(photos, catalogue_index, tmp_path)
 
 def test_the_text_of_an_answer_says_what_it_means(photos, catalogue_index, tmp_path):
     *known, stranger = photos
-    assert "verified match" in done("query", "-i", catalogue_index, known[0])
-    assert "no match: no hit is verified" in done("query", "-i", catalogue_index, stranger)
+    assert re.search(r": \d match", done("query", "-i", catalogue_index, known[0]))
+    assert "no match: no hit is likely right" in done("query", "-i", catalogue_index, stranger)
     blank = save(tmp_path / "flat.png", flat())
     assert "no_features" in done("query", "-i", catalogue_index, blank)
     answer = json.loads(done("query", "-i", catalogue_index, "--json", blank))
@@ -313,19 +320,30 @@ def test_a_run_ranks_every_query_and_no_other(evaluated, photos):
 
 def test_an_evaluation_takes_its_options(catalogue, evaluated, tmp_path):
     command = ["evaluate", catalogue / "manifest.csv", "-j", "1", "--index", evaluated / "index"]
-    choices = ["--no-verify", "--ap", "trapezoid", "--weighting", "tfidf", "--keep-bursts"]
+    choices = ["--no-verify", "--ap", "trapezoid", "--scorer", "asmk"]
+    choices += ["--burstiness", "both", "--no-grouping"]
     done(*command, *choices, "--json", tmp_path / "result.json")
     options = json.loads((tmp_path / "result.json").read_text())["options"]
     assert options["ap"] == "trapezoid"
     assert options["search"]["verification"] is None
-    assert options["search"]["scoring"]["weighting"] == "tfidf"
-    assert options["search"]["scoring"]["remove_bursts"] is False
+    scoring = options["search"]["scoring"]
+    assert (scoring["scorer"], scoring["burstiness"]) == ("asmk", "both")
+    assert scoring["group_bursts"] is False
+
+
+@pytest.mark.parametrize("option", ["--scorer", "--burstiness"])
+def test_an_unknown_scorer_is_told_before_anything_is_indexed(catalogue, tmp_path, option):
+    command = ["evaluate", catalogue / "manifest.csv", "--index", tmp_path / "index"]
+    result = run(*command, option, "bm25")
+    assert result.exit_code == 2
+    assert "'bm25'; known: " in result.stderr
+    assert not (tmp_path / "index").exists()
 
 
 def test_a_result_that_cannot_be_written_is_an_error_not_a_traceback(catalogue, evaluated):
     command = ["evaluate", catalogue / "manifest.csv", "-j", "1", "--index", evaluated / "index"]
     result = run(*command, "--json", evaluated / "missing" / "result.json")
-    assert result.exit_code == 1
+    assert result.exit_code == 2  # before anything is indexed
     assert result.stderr.startswith("kpsearch: ")
     assert str(evaluated / "missing") in result.stderr
 

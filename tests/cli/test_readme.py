@@ -9,6 +9,8 @@ import cv2
 import pytest
 
 from kpsearch.cli import main
+from tests.models import convolution
+from tests.models import save as save_model
 from tests.textures import textured
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -26,6 +28,7 @@ def in_a_folder(tmp_path, monkeypatch):
     for seed in range(4):
         save(tmp_path / "catalogue" / f"{seed}.jpg", seed)
     save(tmp_path / "photo.jpg", 2)
+    save_model(tmp_path, convolution(), "MODEL.onnx")
     monkeypatch.chdir(tmp_path)
 
 
@@ -40,8 +43,9 @@ def test_the_commands_run(in_a_folder, capsys):
     commands = re.findall(r"^    kpsearch (?!evaluate)(.*?)(?: +#.*)?$", README, re.MULTILINE)
     names = [command.split()[0] for command in commands]
     assert names[:4] == ["index", "query", "query", "info"]
-    assert names[4:] == ["index", "remove", "verify", "recover", "recover", "compact"]
+    assert names[4:10] == ["index", "remove", "verify", "recover", "recover", "compact"]
+    assert names[10:] == ["index", "query"]
     for command in commands:
         main(command.replace("~/", "").split(), standalone_mode=False)
     assert Path("out/index.html").exists()
-    assert "verified match" in capsys.readouterr().out
+    assert "photo.jpg: 1 match" in capsys.readouterr().out

@@ -13,7 +13,7 @@ from kpsearch.errors import IndexDamaged
 from kpsearch.index import IndexWriter, Snapshot, Storage, check_index
 from kpsearch.index import manifest as manifests
 from kpsearch.options import FeatureOptions, SearchOptions
-from kpsearch.search import Searcher, StageLog
+from kpsearch.search import Searcher, StageLog, View
 from kpsearch.types import Features, ImageSize, Reject
 from kpsearch.vocabulary import Vocabulary
 from kpsearch.vocabulary.embedding import HammingEmbedding
@@ -165,7 +165,7 @@ def use(storage: Storage) -> str:
         snapshot = Snapshot.of(storage)
         for found in snapshot.records():
             snapshot.find(found.path)
-        hits = Searcher(snapshot).rank(_questions(), SearchOptions(), StageLog())
+        hits = Searcher(snapshot).rank([View.whole(_questions())], SearchOptions(), StageLog())
         assert snapshot.rejects is not None
         assert len(hits) <= snapshot.images
     except IndexDamaged:

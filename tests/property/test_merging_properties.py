@@ -28,7 +28,7 @@ from kpsearch.index.container import MappedFile
 from kpsearch.index.merge import MERGE_AT_ONCE, SMALLEST_KEYPOINTS, Part, due, full_runs, merge
 from kpsearch.index.segment import MAX_KEYPOINTS
 from kpsearch.options import FeatureOptions, SearchOptions
-from kpsearch.search import Searcher, StageLog
+from kpsearch.search import Searcher, StageLog, View
 from tests.indexes import (
     WORDS,
     Indexed,
@@ -64,7 +64,7 @@ def pictures(catalogue, catalogue_index):
 
 
 def ranking(storage: Storage, photo) -> list[tuple]:
-    hits = Searcher(Snapshot.of(storage)).rank(photo, SearchOptions(), StageLog())
+    hits = Searcher(Snapshot.of(storage)).rank([View.whole(photo)], SearchOptions(), StageLog())
     return [(hit.path, hit.score, hit.verified, hit.inliers) for hit in hits]
 
 

@@ -113,6 +113,16 @@ def test_a_query_row_that_names_a_reference_again_is_not_relevant_to_itself(trut
     assert truth.relevant(truth.queries()[0]) == frozenset()
 
 
+def test_a_query_is_left_out_of_its_own_ranking_whatever_its_role(truth_of, tmp_path):
+    text = HEADER + "a.jpg,x,,both,\nb.jpg,x,,reference,\nb.jpg,x,,query,\n"
+    truth = truth_of(text)
+    assert [truth.left_out(row) for row in truth.queries()] == [
+        {str(tmp_path / "a.jpg")},
+        {str(tmp_path / "b.jpg")},
+    ]
+    assert all(truth.ignored(row) == frozenset() for row in truth.queries())
+
+
 def test_a_query_for_something_not_in_the_catalogue_has_nothing_relevant(truth_of):
     truth = truth_of(HEADER + "a.jpg,x,,reference,\nq.jpg,y,,query,\n")
     assert truth.relevant(truth.queries()[0]) == frozenset()
@@ -173,6 +183,11 @@ def test_a_manifest_that_cannot_be_read_is_a_usage_error(tmp_path):
     with pytest.raises(UsageError, match=r"none\.csv: cannot be read"):
         read_truth(str(tmp_path / "none.csv"))
     with pytest.raises(UsageError, match="cannot be read"):
+        read_truth(str(tmp_path))
+
+
+def test_a_folder_is_no_manifest(tmp_path):
+    with pytest.raises(UsageError, match=r"a folder, no CSV file; .* name its layout"):
         read_truth(str(tmp_path))
 
 

@@ -3,7 +3,17 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from kpsearch.errors import UsageError
-from kpsearch.evaluation import QueryOutcome, average_precision, ns_score, recall_at, summarise
+from kpsearch.evaluation import (
+    QueryOutcome,
+    average_precision,
+    average_precision_at,
+    ns_score,
+    precision_at,
+    r_precision,
+    recall_at,
+    relevant_positions,
+    summarise,
+)
 
 
 def outcome(positions=(), n_relevant=1, *, source="shop", four=False, answered=True):
@@ -100,9 +110,54 @@ def test_recall_asks_for_one_relevant_item_among_the_first(positions, k, expecte
     assert recall_at(positions, 2, k=k) == expected
 
 
-def test_recall_at_nothing_is_refused():
-    with pytest.raises(UsageError):
-        recall_at([0], 1, k=0)
+@pytest.mark.parametrize("metric", [recall_at, precision_at, average_precision_at])
+def test_a_metric_at_nothing_is_refused(metric):
+    with pytest.raises(UsageError, match="k must be at least 1"):
+        metric([0], 1, k=0)
+
+
+def test_what_is_overlooked_leaves_no_gap():
+    assert relevant_positions("jajbcj", {"a", "c"}, ignored={"j"}) == (0, 2)
+    assert relevant_positions("abc", {"a", "c"}) == (0, 2)
+    assert relevant_positions("", {"a"}) == ()
+
+
+@pytest.mark.parametrize(
+    ("positions", "n_relevant", "k", "expected"),
+    [
+        ([0, 1, 2], 3, 10, 1),
+        ([0, 3], 2, 10, 2 / 4),
+        ([0, 12], 2, 10, 1 / 10),
+        ([0, 1], 3, 10, 2 / 10),
+        ([4], 1, 1, 0),
+        ([], 2, 5, 0),
+    ],
+)
+def test_precision_is_taken_at_the_last_relevant_item_where_that_is_sooner(
+    positions, n_relevant, k, expected
+):
+    assert precision_at(positions, n_relevant, k=k) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("positions", "n_relevant", "k", "expected"),
+    [
+        ([0, 2], 2, 100, 5 / 6),
+        ([0, 2], 2, 2, 1 / 2),
+        ([0, 1], 200, 2, 1),
+        ([0, 1], 200, 100, 2 / 100),
+        ([5], 1, 5, 0),
+    ],
+)
+def test_average_precision_at_k_divides_by_what_can_be_found_there(
+    positions, n_relevant, k, expected
+):
+    assert average_precision_at(positions, n_relevant, k=k) == pytest.approx(expected)
+
+
+def test_r_precision_is_precision_at_the_number_of_relevant_items():
+    assert r_precision([0, 2, 3], 3) == pytest.approx(2 / 3)
+    assert r_precision([], 3) == 0
 
 
 @pytest.mark.parametrize(

@@ -32,13 +32,13 @@ def project(xy: npt.NDArray[np.float32], transform: npt.NDArray[np.float64]):
 def planted_hit(path: str, *, rank: int = 1, inliers: int = 150, verified: bool = True) -> Hit:
     """The hit a perfect search would return for the photo."""
     if not verified:
-        return Hit(rank, rank, path, "", 0.25, False, inliers, None, None, None)
+        return Hit(rank, rank, path, "", 0.25, -4.0, False, inliers, None, None, None)
     points = np.random.default_rng(rank).uniform(5, 230, (inliers, 2)).astype(np.float32)
     frame = np.array([[0, 0], [319, 0], [319, 239], [0, 239]], np.float32)
     inverse = np.linalg.inv(HOMOGRAPHY)
     matches = np.hstack([project(points, HOMOGRAPHY), points])
     regions = project(frame, inverse), project(frame, HOMOGRAPHY)
-    return Hit(rank, rank, path, "toys", 42.5, True, inliers, inverse, *regions, matches)
+    return Hit(rank, rank, path, "toys", 42.5, 6.0, True, inliers, inverse, *regions, matches)
 
 
 def answer_of(query: str, *hits: Hit, milliseconds: float = 10.0) -> Answer:
@@ -47,7 +47,7 @@ def answer_of(query: str, *hits: Hit, milliseconds: float = 10.0) -> Answer:
         Stage("geometry", 2 * milliseconds, "20 checked"),
     )
     verified = sum(hit.verified for hit in hits)
-    return Answer(query, SIZE, 900, hits, stages, verified_images=verified)
+    return Answer(query, (query,), SIZE, 900, hits, stages, verified_images=verified)
 
 
 def test_the_matches_of_a_planted_hit_agree_with_its_transform():

@@ -125,7 +125,7 @@ def test_the_head_counts_what_was_searched_and_found(tmp_path, photo, item):
     )
     assert "Images" in page.text
     assert "1,234" in page.text
-    for figure in ("3 queries", "1 verified", "2 no match", "60 ms median time", "1 of 3 right"):
+    for figure in ("3 queries", "1 matched", "2 no match", "60 ms median time", "1 of 3 right"):
         assert figure in page.text
 
 
@@ -135,6 +135,8 @@ def test_each_query_has_a_card_with_its_hits_and_stages(tmp_path, photo, item):
     assert len(page.all("article", id="query-1")) == 1
     assert len(page.all("tr")) == 3
     assert "42.5" in page.text
+    assert "0.998" in page.text
+    assert "0.018" in page.text
     assert "900 keypoints" in page.text
     assert "features 10 ms" in page.text
     assert "30 ms in all" in page.text
