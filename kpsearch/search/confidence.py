@@ -95,10 +95,8 @@ def figures(
 def log_odds(values: npt.NDArray[np.float64], curve: Curve) -> npt.NDArray[np.float64]:
     """(n,) from (n, 3) `figures` of a ranking, best first; never rising."""
     odds = np.full(len(values), curve.intercept)
-    for column, slope in zip(
-        values.T, curve.slopes, strict=True
-    ):  # a product's rounding is by size
-        odds += slope * column
+    for column, slope in zip(values.T, curve.slopes, strict=True):
+        odds += slope * column  # a matrix product would round by its size
     return np.asarray(np.minimum.accumulate(odds))
 
 
