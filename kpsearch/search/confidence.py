@@ -38,6 +38,8 @@ DEPTH = 50
 """The last rank of the background."""
 USUAL_BACKGROUND = 15.0
 """Nats; at least so much is supposed where a gallery has fewer pictures than `DEPTH`."""
+UNPROVEN = -1.0
+"""Log-odds at most, of a hit that geometry does not verify, where a gallery has fewer pictures."""
 LEAST_BACKGROUND = 1.0
 """Nats: in a query with few matches one more is no wonder."""
 
@@ -98,6 +100,19 @@ def log_odds(values: npt.NDArray[np.float64], curve: Curve) -> npt.NDArray[np.fl
     for column, slope in zip(values.T, curve.slopes, strict=True):
         odds += slope * column  # a matrix product would round by its size
     return np.asarray(np.minimum.accumulate(odds))
+
+
+def unproven(
+    odds: npt.NDArray[np.float64], candidates: Sequence[Candidate], images: int
+) -> npt.NDArray[np.float64]:
+    """(n,) the log-odds, where a gallery of few ``images`` says too little of the background.
+
+    There a hit that geometry was asked about and does not verify is rather wrong than right.
+    """
+    if images >= DEPTH:
+        return odds
+    proven = np.array([c.verified for c in candidates], np.bool_)
+    return np.asarray(np.minimum.accumulate(np.where(proven, odds, np.minimum(odds, UNPROVEN))))
 
 
 def figures_of(

@@ -15,7 +15,7 @@ from kpsearch.index import Snapshot
 from kpsearch.options import ScoringOptions, SearchOptions
 from kpsearch.parallel import single_threaded_products
 from kpsearch.scoring import SCORERS, CollectionFacts, Scorer
-from kpsearch.search.confidence import DEPTH, SCORED, VERIFIED, figures_of, log_odds
+from kpsearch.search.confidence import DEPTH, SCORED, VERIFIED, figures_of, log_odds, unproven
 from kpsearch.search.expansion import expand
 from kpsearch.search.fusion import embedder_for, fuse
 from kpsearch.search.hits import hit_of
@@ -181,6 +181,8 @@ class Searcher:
             curve = VERIFIED if options.verification else SCORED
             pictures = len({placement.picture for placement in placements})
             odds = log_odds(self._figures(candidates, barred, options, pictures), curve)
+            if options.verification is not None:
+                odds = unproven(odds, candidates, self._images(barred))
             hits = [
                 hit_of(
                     rank,
@@ -231,10 +233,13 @@ class Searcher:
         pictures: int,
     ) -> npt.NDArray[np.float64]:
         """(n, 3) what the confidence in each candidate depends on."""
-        left_out = 0 if barred is None else int(np.count_nonzero(barred))
         in_nats = options.verification is not None or options.scoring.scorer == "likelihood"
-        images = self.snapshot.slots - left_out
+        images = self._images(barred)
         return figures_of(candidates, images, in_nats=in_nats, pictures=pictures)
+
+    def _images(self, barred: npt.NDArray[np.bool_] | None) -> int:
+        """Those that may be hits."""
+        return self.snapshot.slots - (0 if barred is None else int(np.count_nonzero(barred)))
 
 
 def _wanted(options: SearchOptions) -> int:

@@ -319,3 +319,10 @@ def test_an_exact_copy_is_the_first_hit_of_any_scorer(searcher, folder, scorer):
     assert names(answer)[0] == "3.png"
     assert all(0 <= hit.confidence <= 1 for hit in answer.hits)
     assert answer.hits[0].confidence >= answer.hits[1].confidence
+
+
+def test_a_stranger_is_no_match_in_a_gallery_too_small_for_a_background(searcher, tmp_path):
+    for seed in range(900, 906):
+        query = write(tmp_path, f"{seed}.png", textured(seed, WIDTH, HEIGHT))
+        assert not searcher.query(query).matched
+        assert not searcher.query_together([query] * 4).matched
