@@ -181,7 +181,7 @@ class FusionOptions:
     """Path of the ONNX file that the index was embedded with."""
     shortlist: int = 500
     """Images that become candidates by their cosine alone, the most similar first."""
-    steepness: float = 2.0
+    steepness: float = 1.5
     """Nats of evidence for each width of the background that a cosine lies above it."""
 
     def __post_init__(self) -> None:
