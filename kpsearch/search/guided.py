@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kpsearch.geometry import Correspondences, Frames, refine
-from kpsearch.search.shortlist import is_verified, matched_points, reordered
+from kpsearch.search.shortlist import is_verified, matched_points
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def guide_best(
     candidates: list[Candidate], question: Question, options: SearchOptions
 ) -> list[Candidate]:
-    """The candidates, the best of those with a homography to speak of matched again; best first.
+    """The candidates as ranked, the best of those with a homography to speak of matched again.
 
     That is one which chance gives less than once.
     """
@@ -37,7 +37,7 @@ def guide_best(
         return candidates
     told = [c for c in candidates if c.verification and c.verification.log10_false_alarms < 0]
     guided = {c.slot: guide(c, question, options, len(candidates)) for c in told[: wanted.guided]}
-    return reordered([guided.get(c.slot, c) for c in candidates])
+    return [guided.get(c.slot, c) for c in candidates]
 
 
 def guide(
@@ -45,7 +45,8 @@ def guide(
 ) -> Candidate:
     """The candidate with its homography found again among all its keypoints, where that helps.
 
-    It is one of so many that were ``tried``.
+    It is one of so many that were ``tried``. Its score stays: the next ones are not matched again,
+    and must not fall behind for that.
     """
     before, wanted = candidate.verification, options.verification
     if before is None or before.transform is None or wanted is None:
@@ -57,7 +58,6 @@ def guide(
         return candidate
     return replace(
         candidate,
-        score=candidate.score + after.gain - before.gain,
         verification=after,
         verified=is_verified(after, tried, wanted),
         matches=matched_points(pairs, after),
