@@ -38,8 +38,8 @@ DEPTH = 50
 """The last rank of the background."""
 USUAL_BACKGROUND = 15.0
 """Nats; at least so much is supposed where a gallery has fewer pictures than `DEPTH`."""
-UNPROVEN = -1.0
-"""Log-odds at most, of a hit that geometry does not verify, where a gallery has fewer pictures."""
+MANY_IMAGES = 500
+"""In smaller galleries than were fitted to, with their small vocabularies, chance scores higher."""
 LEAST_BACKGROUND = 1.0
 """Nats: in a query with few matches one more is no wonder."""
 
@@ -107,12 +107,14 @@ def unproven(
 ) -> npt.NDArray[np.float64]:
     """(n,) the log-odds, where a gallery of few ``images`` says too little of the background.
 
-    There a hit that geometry was asked about and does not verify is rather wrong than right.
+    There a hit that geometry was asked about and does not verify is rather wrong than right: its
+    odds are at most its probability, which is less than 1 and keeps the order.
     """
-    if images >= DEPTH:
+    if images >= MANY_IMAGES:
         return odds
     proven = np.array([c.verified for c in candidates], np.bool_)
-    return np.asarray(np.minimum.accumulate(np.where(proven, odds, np.minimum(odds, UNPROVEN))))
+    doubted = np.minimum(-np.logaddexp(0.0, -odds), -1e-12)
+    return np.asarray(np.minimum.accumulate(np.where(proven, odds, doubted)))
 
 
 def figures_of(
