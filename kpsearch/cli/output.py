@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from kpsearch.types import Hit, Reject
 
-SHOWN_REJECTS = 20
-
 
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
