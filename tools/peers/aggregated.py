@@ -16,6 +16,8 @@ from peers.peer import Query, Ranked, Setting, Unavailable, best_first, timed
 DESCRIPTORS_A_WORD = 30
 """k-means learns nothing from fewer; more words than that are not trained."""
 LARGEST = 65_536
+TRAINED_ON = 1000
+"""Images whose descriptors k-means sees, drawn at random: as many as for COLMAP's tree."""
 SAMPLED = 2_000_000
 BATCH = 200
 """Images added at a time: descriptors are held as floats meanwhile."""
@@ -81,10 +83,12 @@ class Asmk:
 
 
 def training_sample(described: Sequence[Described]) -> np.ndarray:
-    """(n, 128) at most `SAMPLED` descriptors, evenly from all."""
-    total = sum(len(each.rows) for each in described)
+    """(n, 128) at most `SAMPLED` descriptors, evenly from at most `TRAINED_ON` images."""
+    drawn = sorted(np.random.default_rng(0).permutation(len(described))[:TRAINED_ON])
+    chosen = [described[i] for i in drawn]
+    total = sum(len(each.rows) for each in chosen)
     step = max(1, -(-total // SAMPLED))
-    return np.concatenate([each.descriptors[::step] for each in described])
+    return np.concatenate([each.descriptors[::step] for each in chosen])
 
 
 def words_for(descriptors: int) -> int:
