@@ -95,22 +95,57 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--manifest", help="another ground truth")
-    parser.add_argument("--peers", default=",".join(PEERS.names()), help="names, by commas")
-    parser.add_argument("--sources", default="", help="parts of their names, by commas")
-    parser.add_argument("--queries", type=int, default=40, help="of each source; 0 is all")
-    parser.add_argument("--levels", default="0", help="numbers of distractors, by commas")
+    parser.add_argument("--peers", type=peer_names, default=PEERS.names(), help="names, by commas")
+    parser.add_argument("--sources", type=parts, default=[], help="parts of their names, by commas")
+    parser.add_argument("--queries", type=count, default=40, help="of each source; 0 is all")
+    parser.add_argument("--levels", type=counts, default=[0], help="of distractors, by commas")
     parser.add_argument(
-        "--distractors", nargs="*", default=[], help="folders of them; generated beyond"
+        "--distractors", nargs="+", default=[], help="folders of them; generated beyond"
     )
     parser.add_argument(
-        "--others", type=int, default=100, help="wrong references of a reduced gallery"
+        "--others", type=count, default=100, help="wrong references of a reduced gallery"
     )
     parser.add_argument("--model", type=Path, help="ONNX file of the network")
     parser.add_argument("--work", type=Path, help="keep COLMAP's features here between runs")
     parser.add_argument("--runs", type=Path, help="write rankings here, as TREC runs")
     parser.add_argument("--json", type=Path, help="write all figures here")
-    parser.add_argument("--seed", type=int, default=0)
-    return parser.parse_args(arguments)
+    parser.add_argument("--seed", type=count, default=0)
+    given = parser.parse_args(arguments)
+    if given.distractors and not any(given.levels):
+        parser.error("--distractors are for --levels above 0")
+    if given.model and not given.model.is_file():
+        parser.error(f"--model {given.model}: there is no such file")
+    return given
+
+
+def parts(text: str) -> list[str]:
+    """What stands between commas."""
+    found = [part.strip() for part in text.split(",")]
+    if not all(found):
+        raise argparse.ArgumentTypeError(f"{text!r} has nothing between two commas")
+    return found
+
+
+def count(text: str) -> int:
+    """A whole number from 0."""
+    if not text.strip().isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0")
+    return int(text)
+
+
+def counts(text: str) -> list[int]:
+    """Whole numbers, each once, rising."""
+    return sorted(set(map(count, parts(text))))
+
+
+def peer_names(text: str) -> list[str]:
+    """Names of peers, in the order given."""
+    names = list(dict.fromkeys(parts(text)))
+    unknown = ", ".join(sorted(set(names) - set(PEERS.names())))
+    if unknown:
+        known = ", ".join(PEERS.names())
+        raise argparse.ArgumentTypeError(f"no peer is called {unknown}; known: {known}")
+    return names
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -127,10 +162,8 @@ def run(given: argparse.Namespace) -> None:
     if given.manifest:
         truth, kind = read_truth(given.manifest), os.path.basename(given.manifest)
     references = [row.path for row in truth.references()]
-    rows = drawn_queries(
-        truth, given.queries, [s for s in given.sources.split(",") if s], given.seed
-    )
-    levels = sorted({int(level) for level in given.levels.split(",")})
+    rows = drawn_queries(truth, given.queries, given.sources, given.seed)
+    levels = given.levels
     known = [row.path for row in truth.rows if row.is_reference or row.is_query]
     distractors = find_distractors(given.distractors, levels[-1], known, given.seed)
     print(f"{kind}: {len(references)} references, {len(rows)} queries, distractors {levels}")
@@ -146,7 +179,7 @@ def run(given: argparse.Namespace) -> None:
                 )
                 for row in rows
             ]
-            results += measure_all(given.peers.split(","), setting, truth, asked, gallery, level)
+            results += measure_all(given.peers, setting, truth, asked, gallery, level)
             keep(results, given.runs, given.json)
     print()
     print(tables(results, given.others))

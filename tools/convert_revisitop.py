@@ -14,6 +14,7 @@ Python 2 or 3.
 from __future__ import annotations
 
 import json
+import math
 import pickletools
 import sys
 from collections.abc import Callable
@@ -229,9 +230,10 @@ def ground_truth(content: Any) -> dict[str, Any]:
     if not isinstance(content, dict) or any(key not in content for key in KEYS):
         raise Refused(f"it has no {', '.join(KEYS)}: is it a gnd_*.pkl of revisitop?")
     images = range(len(content["imlist"]))
+    names = {key: _strings(content[key], key) for key in KEYS[:2]}
     known = [
         {
-            "bbx": [float(corner) for corner in labels["bbx"]],
+            "bbx": _rectangle(labels["bbx"]),
             **{label: [int(number) for number in labels[label]] for label in LABELS},
         }
         for labels in content["gnd"]
@@ -240,11 +242,23 @@ def ground_truth(content: Any) -> dict[str, Any]:
         raise Refused(f"{len(known)} labels for {len(content['qimlist'])} queries")
     if not all(number in images for labels in known for name in LABELS for number in labels[name]):
         raise Refused("a label names an image that is not in imlist")
-    return {
-        "imlist": [str(name) for name in content["imlist"]],
-        "qimlist": [str(name) for name in content["qimlist"]],
-        "gnd": known,
-    }
+    return {**names, "gnd": known}
+
+
+def _strings(names: Any, key: str) -> list[str]:
+    if not isinstance(names, list):
+        raise Refused(f"it is not a ground truth of revisitop: {key} is no list")
+    for number, name in enumerate(names):
+        if not isinstance(name, str) or not name:
+            raise Refused(f"entry {number} of {key} (counted from 0) is {name!r}, no name")
+    return list(names)
+
+
+def _rectangle(corners: Any) -> list[float]:
+    found = [float(corner) for corner in corners]
+    if len(found) != 4 or not all(map(math.isfinite, found)):
+        raise Refused(f"a bbx is {found}, not x1 y1 x2 y2")
+    return found
 
 
 def convert(source: Path, target: Path) -> str:
@@ -260,8 +274,11 @@ def convert(source: Path, target: Path) -> str:
 
 
 def main(arguments: list[str]) -> int:
+    if arguments in (["-h"], ["--help"]):
+        print(__doc__)
+        return 0
     if len(arguments) not in (1, 2):
-        print("usage: convert_revisitop.py GND.pkl [OUT.json]", file=sys.stderr)
+        print("usage: convert_revisitop.py GND.pkl [OUT.json]; --help says more", file=sys.stderr)
         return 2
     source = Path(arguments[0])
     target = Path(arguments[1]) if arguments[1:] else source.with_suffix(".json")

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from kpsearch.cli.options import chosen_embedding, embedding_options, jobs_option, worker_limits
-
-if TYPE_CHECKING:
-    from kpsearch.embedding import Embeddings
 
 REJECTS_UNDER_STRICT = 3
 
@@ -44,11 +41,14 @@ def embed(
 ) -> None:
     """Write a vector for each picture, by any ONNX model that takes one.
 
-    FILE.npz has ids (paths), vectors (float32, of unit length) and meta (JSON: the model, its hash
-    and how it was fed). The cosine of two pictures is the product of their vectors.
+    FILE.npz has ids (paths, as bytes), vectors (float32, of unit length) and meta (JSON: the model,
+    its hash and how it was fed). The cosine of two pictures is the product of their vectors.
+
+    Vectors are kept in FILE.npz.part until all are there: run again after it was stopped, it goes
+    on where it was, and embeds anew what has changed since.
     """
     from kpsearch.cli.output import print_reject, progress_bars, require_place
-    from kpsearch.embedding import embed_pictures, write_embeddings
+    from kpsearch.embedding import embed_pictures
     from kpsearch.errors import UsageError
     from kpsearch.options import WorkerLimits
 
@@ -57,21 +57,23 @@ def embed(
     require_place(output)
     pictures = _pictures(paths, truth, follow_links=follow_links)
     with progress_bars() as progress:
-        found = embed_pictures(
+        report = embed_pictures(
             pictures,
             model,
+            output,
             chosen_embedding(chosen),
             n_jobs=jobs,
             limits=WorkerLimits(timeout, memory_limit * 2**20),
             progress=progress,
             on_reject=print_reject,
         )
-    _require_some(found)
-    with click.open_file(output, "wb", atomic=True) as file:
-        write_embeddings(file, found)
-    rejected = f", {len(found.rejects)} rejected" if found.rejects else ""
-    click.echo(f"{len(found.ids)} embedded{rejected}; {found.facts.dimensions} dimensions")
-    if strict and found.rejects:
+    counts = [
+        f"{report.embedded} embedded",
+        f"{report.resumed} of them by an earlier run" if report.resumed else "",
+        f"{len(report.rejects)} rejected" if report.rejects else "",
+    ]
+    click.echo(f"{', '.join(filter(None, counts))}; {report.facts.dimensions} dimensions")
+    if strict and report.rejects:
         ctx.exit(REJECTS_UNDER_STRICT)
 
 
@@ -91,15 +93,3 @@ def _pictures(paths: Sequence[str], truth: str | None, *, follow_links: bool) ->
     table = () if truth is None else read_truth(truth).rows
     named = [row.path for row in table if row.is_reference or row.is_query]
     return list(dict.fromkeys([*found, *named]))
-
-
-def _require_some(found: Embeddings) -> None:
-    from kpsearch.errors import KpsearchError
-
-    if not found.ids:
-        tried = len(found.rejects)
-        raise KpsearchError(
-            f"nothing to embed: none of {tried} files is a usable picture"
-            if tried
-            else "nothing to embed: no picture found"
-        )

@@ -49,9 +49,8 @@ if TYPE_CHECKING:
 @click.option(
     "--burstiness",
     metavar="NAME",
-    default="removal",
-    show_default=True,
-    help="How matches of a repeated pattern count: none, removal, within, between or both.",
+    help="How matches of a repeated pattern count: none, removal, within, between or both; asmk "
+    "has its own way.  [default: removal]",
 )
 @click.option(
     "--no-grouping", is_flag=True, help="Let keypoints that repeat within the query vote each."
@@ -73,7 +72,7 @@ def evaluate(
     words: int | None,
     vocabulary: str | None,
     scorer: str,
-    burstiness: str,
+    burstiness: str | None,
     no_grouping: bool,
     convention: Convention | None,
     json_file: str | None,
@@ -92,15 +91,26 @@ def evaluate(
 
     from kpsearch import evaluation
     from kpsearch.cli.output import print_reject, progress_bars, require_place
+    from kpsearch.errors import UsageError
     from kpsearch.options import ScoringOptions
     from kpsearch.scoring import BURSTINESS, SCORERS
 
-    for output in filter(None, (json_file, run_file)):
-        require_place(output)
+    for output in (json_file, run_file):
+        if output is not None:
+            require_place(output)
+    if index == "":
+        raise UsageError("an empty path names no index; is a variable not set?")
     for registry, name in ((SCORERS, scorer), (BURSTINESS, burstiness)):
-        registry.resolve(name)  # an unknown name is told before anything is indexed
+        if name is not None:
+            registry.resolve(name)  # an unknown name is told before anything is indexed
+    if scorer == "asmk" and burstiness is not None:
+        raise UsageError("--burstiness has no effect with --scorer asmk; leave it out")
+    if chosen_embedding(chosen) is not None and chosen["fuse"] is None:
+        raise UsageError("the options --embed-... are of a model: --fuse MODEL.onnx")
     data = evaluation.layout_of(layout)
     scoring = data.protocol(protocol)
+    if convention is not None and json_file is None and not scoring.has_mean_ap:
+        raise UsageError(f"protocol {scoring.name} prints no mAP for --ap; --json has one")
     pictures = data.read(truth)
     _say_what_plays_no_part(pictures)
     with tempfile.TemporaryDirectory(prefix="kpsearch-") as scratch, progress_bars() as progress:
@@ -112,7 +122,9 @@ def evaluate(
             search=replace(
                 chosen_search(chosen),
                 scoring=ScoringOptions(
-                    scorer=scorer, burstiness=burstiness, group_bursts=not no_grouping
+                    scorer=scorer,
+                    burstiness=burstiness or ScoringOptions().burstiness,
+                    group_bursts=not no_grouping,
                 ),
             ),
             protocol=scoring,
@@ -163,7 +175,7 @@ def summary(result: Evaluation) -> str:
         [
             format_table(headers, rows, align="l" * names + "r" * (len(headers) - names)),
             "",
-            f"median ms a query: {stages}",
+            f"median ms a query: {stages}" if stages else "no query could be read",
             f"{result.bytes_per_image:.0f} bytes an image, "
             f"{result.bytes_per_keypoint:.2f} bytes a keypoint",
         ]

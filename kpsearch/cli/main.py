@@ -42,7 +42,7 @@ def _end(number: int, _: object) -> None:
 
 
 def _advice(arguments: list[str]) -> str:
-    if "index" in arguments[1:2]:
+    if arguments[1:2] in (["index"], ["embed"]):
         return "run it again and it goes on"
     return "`kpsearch info INDEX` shows what was committed"
 

@@ -71,6 +71,7 @@ def search_options(command: Command) -> Command:
 
 def chosen_search(given: Mapping[str, Any], *, limit: int | None = None) -> SearchOptions:
     """The search asked for; ``given`` has the values of `search_options`, among others."""
+    from kpsearch.errors import UsageError
     from kpsearch.options import (
         ExpansionOptions,
         FusionOptions,
@@ -78,13 +79,15 @@ def chosen_search(given: Mapping[str, Any], *, limit: int | None = None) -> Sear
         VerificationOptions,
     )
 
+    if given["no_verify"] and given["verify_for"] is not None:
+        raise UsageError("--no-verify and --verify-for exclude each other")
     verification = VerificationOptions(milliseconds=given["verify_for"])
     return SearchOptions(
         limit=limit or SearchOptions().limit,
         verification=None if given["no_verify"] else verification,
         expansion=ExpansionOptions() if given["expand"] else None,
         mirrored=given["mirror"],
-        fuse=FusionOptions(given["fuse"]) if given["fuse"] else None,
+        fuse=None if given["fuse"] is None else FusionOptions(given["fuse"]),
     )
 
 
@@ -213,7 +216,9 @@ def chosen_vocabulary(words: int | None, vocabulary: str | None) -> VocabularyOp
 
     if vocabulary is not None and words is not None:
         raise UsageError("--words and --vocabulary exclude each other")
-    return vocabulary or (VocabularyOptions(words=words) if words else None)
+    if vocabulary is not None:
+        return vocabulary
+    return VocabularyOptions(words=words) if words else None
 
 
 class NumbersType(click.ParamType[Any]):

@@ -47,6 +47,8 @@ def require_place(path: str) -> None:
     from kpsearch.errors import UsageError
 
     folder = os.path.dirname(os.path.abspath(path))
+    if not path:
+        raise UsageError("an empty path names no file; is a variable not set?")
     if os.path.isdir(path):
         raise UsageError(f"{path}: a folder; name a file to write")
     if not os.path.isdir(folder):

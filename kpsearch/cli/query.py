@@ -39,9 +39,9 @@ class RegionType(click.ParamType[Any]):
 @click.option(
     "-n", "limit", default=10, show_default=True, type=click.IntRange(1), help="Hits shown."
 )
-@click.option("--roi", "region", type=RegionType(), help="Ask about this rectangle of the picture.")
+@click.option("--roi", "region", type=RegionType(), help="Ask about this rectangle of one picture.")
 @click.option(
-    "--together", is_flag=True, help="The pictures show one thing: one answer for all of them."
+    "--together", is_flag=True, help="All pictures show one thing: one answer for all of them."
 )
 @search_options
 @click.option("--explain", is_flag=True, help="Say what each stage did and how long it took.")
@@ -66,8 +66,8 @@ def query(
     from kpsearch.errors import UsageError
     from kpsearch.search import Searcher
 
-    if together and region is not None:
-        raise UsageError("--roi is of one picture, --together asks about several")
+    if region is not None and len(images) > 1:
+        raise UsageError(f"--roi is of one picture, not of {len(images)}; ask about one at a time")
     searcher = Searcher.open(index)
     options = chosen_search(search, limit=limit)
     answers: list[Answer] = []

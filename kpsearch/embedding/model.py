@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,20 +100,30 @@ def pooled(tensors: Sequence[Any], *, channels_first: bool) -> npt.NDArray[np.fl
     return None
 
 
+def moved(facts: EmbeddingFacts, model: str | os.PathLike[str]) -> EmbeddingFacts:
+    """The facts of a model whose file is now at ``model``.
+
+    Raises `IndexMismatch` where that is another model, `UnusableModel` where it cannot be read.
+    """
+    path = os.path.abspath(model)
+    digest = xxhash.xxh3_128_hexdigest(_read(path))
+    if digest != facts.model_hash:
+        other = "" if path == facts.model else f", by {facts.model}"
+        raise IndexMismatch(
+            f"{path}: not the model the index was embedded with{other}: its hash is {digest}, not "
+            f"{facts.model_hash}; give that one, or make a new index"
+        )
+    return replace(facts, model=path)
+
+
 @lru_cache(maxsize=2)
-def embedder_of(facts: EmbeddingFacts) -> Embedder:
+def embedder_of(facts: EmbeddingFacts, model: str | None = None) -> Embedder:
     """The embedder an index was made with, loaded once in a process.
 
-    Raises `IndexMismatch` where the file at ``facts.model`` is another model now.
+    Its file is at ``model`` now, None for where it was. Raises `IndexMismatch` where that is
+    another model.
     """
-    embedder = Embedder(facts.model, facts.options)
-    if embedder.facts.model_hash != facts.model_hash:
-        raise IndexMismatch(
-            f"{facts.model}: not the model the index was embedded with (its hash is "
-            f"{embedder.facts.model_hash}, not {facts.model_hash}); give that one, or make a new "
-            "index"
-        )
-    return embedder
+    return Embedder(moved(facts, model or facts.model).model, facts.options)
 
 
 def _read(path: str) -> bytes:

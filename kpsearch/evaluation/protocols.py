@@ -73,6 +73,11 @@ class Protocol:
     depth: int = 1000
     """Hits looked at of each query; a relevant item ranked lower counts as not found."""
 
+    @property
+    def has_mean_ap(self) -> bool:
+        """Whether a figure of it depends on the ``convention``."""
+        return MEAN_AP in self.metrics
+
     def measure(self, outcomes: Sequence[QueryOutcome], *, setup: str = "") -> list[Measures]:
         """The figures of each source, and with several sources, last, those over all queries."""
         groups: list[tuple[str | None, list[QueryOutcome]]] = [*by_source(outcomes).items()]

@@ -13,12 +13,11 @@ import numpy.typing as npt
 
 from kpsearch.errors import ImageRejected
 from kpsearch.evaluation.truth import Truth, TruthRow
-from kpsearch.images import read_image
 from kpsearch.indexing import Progress
 from kpsearch.options import SearchOptions, WorkerLimits
 from kpsearch.parallel import map_in_order, single_threaded
-from kpsearch.search import Region, Searcher
-from kpsearch.types import Casualty, ImageSize, Reject
+from kpsearch.search import Searcher
+from kpsearch.types import Casualty, Reject
 
 if TYPE_CHECKING:
     from kpsearch.types import Answer, Hit
@@ -101,14 +100,6 @@ def rank_queries(
     return rankings, rejected
 
 
-def clipped(region: Region, size: ImageSize) -> Region:
-    """The part of a region that lies in a picture of ``size``; its sides may come out 0."""
-    left, top = max(region.x, 0), max(region.y, 0)
-    right = min(region.x + region.width, size.width)
-    bottom = min(region.y + region.height, size.height)
-    return Region(left, top, max(right - left, 0), max(bottom - top, 0))
-
-
 @dataclass(frozen=True, slots=True)
 class _QueryRunner:
     """Runs one query of the truth, in a worker."""
@@ -136,13 +127,7 @@ class _QueryRunner:
     def _answer(self, row: TruthRow) -> Answer:
         searcher = _searcher(self.index, self.generation)
         exclude = () if self.query_in_gallery else (row.path,)
-        if row.region is None:
-            return searcher.query(row.path, self.options, exclude=exclude)
-        region = clipped(row.region, read_image(row.path).size)
-        if 0 in (region.width, region.height):
-            asked = ",".join(map(str, row.region))
-            raise ImageRejected(row.path, "region_outside", f"no part of the region {asked} in it")
-        return searcher.query(row.path, self.options, region=region, exclude=exclude)
+        return searcher.query(row.path, self.options, region=row.region, clip=True, exclude=exclude)
 
 
 @lru_cache(maxsize=1)

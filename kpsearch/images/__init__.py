@@ -6,7 +6,7 @@ import os
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", "100000000")
 
 from kpsearch.images.door import content_hash, stat_facts
-from kpsearch.images.finding import find_images
+from kpsearch.images.finding import find_images, stop_if_wrong_folder
 from kpsearch.images.naming import escape_path
 from kpsearch.images.reading import as_grey, read_changed_image, read_image
 
@@ -18,4 +18,5 @@ __all__ = [
     "read_changed_image",
     "read_image",
     "stat_facts",
+    "stop_if_wrong_folder",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 
+from kpsearch.errors import WrongFolder
 from kpsearch.images.door import Path, path_name
 from kpsearch.images.signatures import SIGNATURE_BYTES, looks_like_image
 
@@ -28,6 +29,8 @@ _PHOTOS = {"heic", "heif", "hif", "avif", "jp2", "j2k", "jpf", "jpx", "jxl", "jx
 _RAW = {"cr2", "cr3", "nef", "arw", "dng", "raf", "orf", "rw2"}
 _OTHER = {"psd", "tga", "qoi", "dds", "ico", "cur", "ppm", "pgm", "pbm", "pnm"}
 _EXTENSIONS = _READ | _PHOTOS | _RAW | _OTHER
+SUSPICIOUS_AFTER = 1000
+"""When more than half of so many first pictures are rejected, the job stops."""
 
 
 def find_images(paths: Iterable[Path], *, follow_links: bool = False) -> Iterator[str]:
@@ -46,6 +49,12 @@ def find_images(paths: Iterable[Path], *, follow_links: bool = False) -> Iterato
             yield from _walk(name, follow_links=follow_links)
         else:
             yield name
+
+
+def stop_if_wrong_folder(done: int, rejected: int) -> None:
+    """Raise `WrongFolder` where most of the first pictures were ``rejected``; asked after each."""
+    if done == SUSPICIOUS_AFTER and rejected > done // 2:
+        raise WrongFolder(f"{rejected} of the first {done} files were rejected: wrong folder?")
 
 
 def _is_folder(path: str) -> bool:

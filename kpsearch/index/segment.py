@@ -19,6 +19,7 @@ import xxhash
 
 from kpsearch.errors import IndexDamaged
 from kpsearch.index.container import MappedFile
+from kpsearch.index.lookup import postings_between
 from kpsearch.index.packing import Packing, pack
 from kpsearch.index.runs import rises, starts
 from kpsearch.index.text import TextColumn
@@ -264,25 +265,10 @@ class Segment:
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Word of each posting of an image in distinct rising ``words``, and the posting's place.
 
-        Both (n,), by word. Each list is in the order of its keypoints, so where an image's begin
-        and end in it is found by bisection, in all lists at once.
+        Both (n,), by place, which is by word; see `kpsearch.index.lookup`.
         """
         first, last = (int(self.keypoint_start[image + i]) for i in (0, 1))
-        low, high = self._bisect(first, words), self._bisect(last, words)
-        word = np.repeat(words.astype(np.int64), high - low)
-        return word, np.arange(len(word)) + np.repeat(low - starts(high - low)[:-1], high - low)
-
-    def _bisect(self, keypoint: int, words: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-        """The first place in the list of each word whose keypoint is ``keypoint`` or later."""
-        low, high = (self.start[words + i].astype(np.int64) for i in (0, 1))
-        open_lists = np.flatnonzero(low < high)
-        while len(open_lists):
-            middle = (low[open_lists] + high[open_lists]) // 2
-            before = self.keypoint[middle] < keypoint
-            low[open_lists[before]] = middle[before] + 1
-            high[open_lists[~before]] = middle[~before]
-            open_lists = open_lists[low[open_lists] < high[open_lists]]
-        return np.asarray(low)
+        return postings_between(first, last, words=words, start=self.start, keypoint=self.keypoint)
 
     @property
     def width(self) -> npt.NDArray[np.uint16]:

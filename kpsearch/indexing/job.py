@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kpsearch.errors import ImageRejected, IndexMismatch, KpsearchError, WrongFolder
+from kpsearch.errors import ImageRejected, IndexMismatch, KpsearchError
 from kpsearch.features import make_extractor
-from kpsearch.images import find_images, stat_facts
+from kpsearch.images import find_images, stat_facts, stop_if_wrong_folder
 from kpsearch.index import ImageRecord, IndexWriter, Keypoints, Snapshot
 from kpsearch.indexing.pictures import (
     Extracted,
@@ -43,8 +43,6 @@ PASSING_CODES = frozenset({"unreadable", "changed_while_reading"})
 """Rejects that size and time of a file say nothing about: tried again by the next run."""
 SAMPLE_KEYPOINTS = 2_000_000
 """Most that the pictures sampled for a vocabulary may have together: 300 MB in memory."""
-SUSPICIOUS_AFTER = 1000
-"""When more than half of so many first pictures are rejected, the job stops."""
 
 
 @dataclass(slots=True)
@@ -163,7 +161,7 @@ class Job:
         for found in in_workers(work, paths, n_jobs=self.n_jobs, limits=self.limits):
             sample.append(found)
             rejected += isinstance(found, Reject)
-            self._stop_if_wrong_folder(len(sample), rejected)
+            stop_if_wrong_folder(len(sample), rejected)
             self.progress("reading a sample", len(sample), len(paths))
         if rejected == len(sample):
             for reject in sample:
@@ -229,7 +227,7 @@ class Job:
                 for result in islice(results, BATCH_IMAGES):
                     self._sort_result(result, snapshot, images, rejects)
                     done += 1
-                    self._stop_if_wrong_folder(done, len(self.report.rejects))
+                    stop_if_wrong_folder(done, len(self.report.rejects))
                     self.progress("indexing", done, total)
         except BaseException:
             results.close()
@@ -268,10 +266,6 @@ class Job:
         self.report.without_features += len(points) == 0
         if record.warning:
             self.report.warnings.append((record.path, record.warning))
-
-    def _stop_if_wrong_folder(self, done: int, rejected: int) -> None:
-        if done == SUSPICIOUS_AFTER and rejected > done // 2:
-            raise WrongFolder(f"{rejected} of the first {done} files were rejected: wrong folder?")
 
 
 def open_vocabulary(path: str | os.PathLike[str]) -> Vocabulary:

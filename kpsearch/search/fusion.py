@@ -28,8 +28,7 @@ def embedder_for(snapshot: Snapshot, options: FusionOptions) -> Embedder:
 
     Raises `IndexMismatch` where the index keeps no embeddings, or another model's.
     """
-    facts = _facts(snapshot)
-    return embedder_of(replace(facts, model=os.path.abspath(options.model)))
+    return embedder_of(_facts(snapshot), os.path.abspath(options.model))
 
 
 def _facts(snapshot: Snapshot) -> EmbeddingFacts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from kpsearch.errors import UsageError
+from kpsearch.errors import ImageRejected, UsageError
 from kpsearch.types import Image, ImageSize
 
 
@@ -16,6 +16,20 @@ class Region(NamedTuple):
     y: int
     width: int
     height: int
+
+
+def clipped(region: Region, picture: Image) -> Region:
+    """The part of a region that lies in a picture.
+
+    Raises `ImageRejected` with ``region_outside`` where there is none.
+    """
+    left, top = max(region.x, 0), max(region.y, 0)
+    right = min(region.x + region.width, picture.size.width)
+    bottom = min(region.y + region.height, picture.size.height)
+    if right <= left or bottom <= top:
+        asked = ",".join(map(str, region))
+        raise ImageRejected(picture.path, "region_outside", f"no part of the region {asked} in it")
+    return Region(left, top, right - left, bottom - top)
 
 
 def crop(picture: Image, region: Region) -> Image:

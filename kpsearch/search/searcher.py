@@ -24,7 +24,7 @@ from kpsearch.search.merging import merged, merged_scores
 from kpsearch.search.question import Question
 from kpsearch.search.ranking import best_scored, score, verified
 from kpsearch.search.reading import Picture, embedding_of, read_picture, views_of
-from kpsearch.search.region import Region
+from kpsearch.search.region import Region, clipped
 from kpsearch.search.stages import StageLog
 from kpsearch.types import Answer, Hit, Image, Words
 
@@ -77,14 +77,16 @@ class Searcher:
         options: SearchOptions | None = None,
         *,
         region: Region | None = None,
+        clip: bool = False,
         exclude: Collection[str] = (),
     ) -> Answer:
         """The images that show what a picture, or a ``region`` of it, shows; best first.
 
         Images whose path is in ``exclude`` are never hits. Raises `ImageRejected` for a picture
-        that cannot be used, `UsageError` for a region outside it.
+        that cannot be used, `UsageError` for a region that reaches beyond it; with ``clip`` what
+        lies in the picture is asked about, and a region with nothing in it is a rejected picture.
         """
-        return self._answer([image], [region], options or SearchOptions(), exclude)
+        return self._answer([image], [region], options or SearchOptions(), exclude, clip=clip)
 
     def query_together(
         self,
@@ -107,12 +109,19 @@ class Searcher:
         regions: Sequence[Region | None],
         options: SearchOptions,
         exclude: Collection[str],
+        *,
+        clip: bool = False,
     ) -> Answer:
         log = StageLog()
         with log.stage("read") as note:
             snapshot = self.snapshot
             pictures = [read_picture(i, r, snapshot) for i, r in zip(images, regions, strict=True)]
             note(", ".join(f"{p.format} {p.size.width} x {p.size.height}" for p in pictures))
+        if clip:
+            regions = [
+                None if region is None else clipped(region, picture)
+                for region, picture in zip(regions, pictures, strict=True)
+            ]
         with log.stage("extract") as note:
             views = views_of(pictures, regions, snapshot, mirrored=options.mirrored)
             note(f"{sum(len(view.features) for view in views)} keypoints")

@@ -320,14 +320,14 @@ def test_a_run_ranks_every_query_and_no_other(evaluated, photos):
 
 def test_an_evaluation_takes_its_options(catalogue, evaluated, tmp_path):
     command = ["evaluate", catalogue / "manifest.csv", "-j", "1", "--index", evaluated / "index"]
-    choices = ["--no-verify", "--ap", "trapezoid", "--scorer", "asmk"]
+    choices = ["--no-verify", "--ap", "trapezoid", "--scorer", "tfidf"]
     choices += ["--burstiness", "both", "--no-grouping"]
     done(*command, *choices, "--json", tmp_path / "result.json")
     options = json.loads((tmp_path / "result.json").read_text())["options"]
     assert options["ap"] == "trapezoid"
     assert options["search"]["verification"] is None
     scoring = options["search"]["scoring"]
-    assert (scoring["scorer"], scoring["burstiness"]) == ("asmk", "both")
+    assert (scoring["scorer"], scoring["burstiness"]) == ("tfidf", "both")
     assert scoring["group_bursts"] is False
 
 
@@ -362,7 +362,14 @@ def test_a_result_that_cannot_be_written_is_an_error_not_a_traceback(catalogue, 
         ["query", "a.jpg", "--roi", "1,2,3"],
         ["query", "a.jpg", "--roi", "1,2,3,-4"],
         ["evaluate", "missing.csv"],
+        ["query", "a.jpg", "b.jpg", "--roi", "1,2,3,4"],
+        ["query", "a.jpg", "b.jpg", "--roi", "1,2,3,4", "--together"],
         ["evaluate", "missing.csv", "--ap", "square"],
+        ["evaluate", "missing.csv", "--ap", "trapezoid", "--protocol", "metric-learning"],
+        ["evaluate", "missing.csv", "--scorer", "asmk", "--burstiness", "both"],
+        ["evaluate", "missing.csv", "--embed-size", "224"],
+        ["evaluate", "missing.csv", "--json", ""],
+        ["evaluate", "missing.csv", "--index", ""],
         ["info"],
         ["unheard-of"],
         ["--unheard-of"],
@@ -372,6 +379,23 @@ def test_what_makes_no_sense_is_a_usage_error(tmp_path, arguments):
     result = run(*arguments, env={"KPSEARCH_INDEX": str(tmp_path / "index")})
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--no-verify", "--verify-for", "20"], "--no-verify and --verify-for exclude each other"),
+        (["--no-verify", "--expand"], "expanded by verified hits"),
+        (["--fuse", "model.onnx"], "keeps no embeddings to fuse with"),
+        (["--fuse", ""], "keeps no embeddings to fuse with"),
+    ],
+)
+def test_an_option_of_a_query_that_would_do_nothing_is_refused(
+    photos, catalogue_index, options, words
+):
+    result = run("query", "-i", catalogue_index, next(iter(photos)), *options)
+    assert result.exit_code != 0
+    assert (result.stdout, words in result.stderr) == ("", True)
 
 
 def test_words_may_be_left_to_the_collection(pictures, tmp_path):

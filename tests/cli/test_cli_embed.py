@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kpsearch.cli import main
+from kpsearch.embedding import Embedder
+from kpsearch.embedding.stash import Stash
 from kpsearch.errors import NotInstalled
+from kpsearch.images import read_image
 from tests.models import CHANNELS, convolution, save
 from tests.textures import textured
 
@@ -51,7 +55,8 @@ def test_embed_writes_vectors_and_names_what_it_rejects(model, pictures, tmp_pat
     assert result.stdout == f"4 embedded, 1 rejected; {CHANNELS} dimensions\n"
     assert f"rejected {pictures / 'bad.jpg'}: not_an_image" in result.stderr
     with np.load(out) as found:
-        assert found["ids"].tolist() == [str(pictures / f"{seed}.png") for seed in range(4)]
+        expected = [str(pictures / f"{seed}.png") for seed in range(4)]
+        assert [os.fsdecode(path) for path in found["ids"].tolist()] == expected
         np.testing.assert_allclose(np.linalg.norm(found["vectors"], axis=1), 1, atol=1e-6)
         assert json.loads(str(found["meta"]))["options"]["mean"] == [0.5, 0.5, 0.5]
     assert run("embed", model, pictures, "-o", out, "-j", 1, "--strict").exit_code == 3
@@ -67,7 +72,22 @@ def test_embed_takes_the_pictures_of_a_ground_truth_once_each(model, pictures, t
     out = tmp_path / "vectors.npz"
     run("embed", model, pictures / "1.png", "--truth", truth, "-o", out, "-j", 1)
     with np.load(out) as found:
-        assert [Path(path).name for path in found["ids"]] == ["1.png", "0.png"]
+        assert [Path(os.fsdecode(path)).name for path in found["ids"].tolist()] == [
+            "1.png",
+            "0.png",
+        ]
+
+
+def test_embed_says_how_much_an_earlier_run_had_done(model, pictures, tmp_path):
+    embedder = Embedder(model)
+    with Stash(tmp_path / "vectors.npz.part", embedder.facts) as stash:
+        for path in map(str, (pictures / "0.png", pictures / "2.png")):
+            image = read_image(path, colour=True)
+            key = stash.key(path, image.facts.size_bytes, image.facts.mtime_ns)
+            stash.add(key, embedder.embed(image))
+    result = run("embed", model, pictures, "-o", tmp_path / "vectors.npz", "-j", 1)
+    expected = f"4 embedded, 2 of them by an earlier run; {CHANNELS} dimensions\n"
+    assert (result.exit_code, result.stdout) == (0, expected)
 
 
 def test_embed_of_nothing_fails_and_leaves_no_file(model, tmp_path):
@@ -130,8 +150,6 @@ def test_options_of_an_embedding_without_a_model_are_refused(pictures, tmp_path)
 
 
 def test_without_onnxruntime_the_extra_is_named(model, pictures, monkeypatch):
-    from kpsearch.embedding import Embedder
-
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(NotInstalled, match=rf"{ADVICE}.*kpsearch\[deep\]"):
         Embedder(model)

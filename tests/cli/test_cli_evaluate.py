@@ -6,17 +6,22 @@ import json
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from kpsearch.cli import main
+from kpsearch.errors import ImageRejected
 from kpsearch.evaluation import evaluate, layout_of, read_run
-from kpsearch.evaluation.querying import clipped
 from kpsearch.search import Region
-from kpsearch.types import ImageSize
+from kpsearch.search.region import clipped
+from kpsearch.types import FileFacts, Image, ImageSize
 from tests.textures import encode, textured
 
 SCENES = 5
+SMALL = Image(
+    "/a.png", np.zeros((30, 20), np.uint8), ImageSize(20, 30), FileFacts(1, 1, b""), "PNG"
+)
 
 
 def kpsearch(*arguments: object, exit_code: int = 0) -> str:
@@ -182,13 +187,17 @@ def test_a_region_outside_its_picture_is_a_reject_and_a_query_not_found(oxford, 
         ((0, 0, 10, 10), (0, 0, 10, 10)),
         ((-5, -5, 10, 10), (0, 0, 5, 5)),
         ((15, 25, 10, 10), (15, 25, 5, 5)),
-        ((20, 30, 10, 10), (20, 30, 0, 0)),
-        ((-9, -9, 5, 5), (0, 0, 0, 0)),
         ((-9, -9, 99, 99), (0, 0, 20, 30)),
     ],
 )
 def test_a_region_is_clipped_to_its_picture(region, expected):
-    assert clipped(Region(*region), ImageSize(20, 30)) == Region(*expected)
+    assert clipped(Region(*region), SMALL) == Region(*expected)
+
+
+@pytest.mark.parametrize("region", [(20, 30, 10, 10), (-9, -9, 5, 5), (3, 3, 0, 5)])
+def test_a_region_with_nothing_of_its_picture_in_it_is_a_reject(region):
+    with pytest.raises(ImageRejected, match="region_outside"):
+        clipped(Region(*region), SMALL)
 
 
 @pytest.mark.parametrize(
@@ -214,3 +223,22 @@ def test_rows_that_play_no_part_are_counted_by_role(tmp_path):
     assert result.exit_code == 0
     assert "rows that play no part: 2 of role 'ref'" in result.stderr
     assert "ref" not in result.stdout
+
+
+def test_an_evaluation_without_a_readable_query_says_so(pictures, tmp_path):
+    truth = tmp_path / "truth.csv"
+    rows = [f"{pictures}/s{scene}v0.png,{scene},reference\n" for scene in range(SCENES)]
+    truth.write_text("path,instance,role\n" + "".join(rows) + "none.png,1,query\n")
+    text = kpsearch("evaluate", truth, "-j", "1")
+    assert "no query could be read\n" in text
+    assert "median" not in text
+
+
+def test_a_manifest_can_be_scored_as_in_metric_learning(pictures, tmp_path):
+    truth = tmp_path / "truth.csv"
+    rows = [f"{picture},{picture.name[1]},both\n" for picture in sorted(pictures.iterdir())]
+    truth.write_text("path,instance,role\n" + "".join(rows))
+    text = kpsearch("evaluate", truth, "-j", "1", "--protocol", "metric-learning")
+    header, row = table(text)
+    assert header[2:] == ["recall@1", "R-precision", "MAP@R", "no", "match"]
+    assert float(row[3]) == 1.0

@@ -161,6 +161,40 @@ def test_distractors_come_from_the_folder_and_are_no_reference(catalogue: Path) 
     assert set(found) <= set(pictures[2:])
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--queries", "-3"], "'-3' is no whole number from 0"),
+        (["--levels", "0,-1"], "'-1' is no whole number from 0"),
+        (["--levels", "1.5"], "'1.5' is no whole number from 0"),
+        (["--levels", ","], "nothing between two commas"),
+        (["--peers", "kpsearch,zzz"], "no peer is called zzz; known: asmk, brute-force"),
+        (["--distractors", "folder"], "--distractors are for --levels above 0"),
+        (["--model", "none.onnx"], "--model none.onnx: there is no such file"),
+    ],
+)
+def test_an_option_that_means_nothing_is_refused(
+    options: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        bench_peers.main(options)
+    assert refused.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_sources_and_distractors_that_are_not_there_are_told_before_any_work(
+    catalogue: Path, tmp_path: Path
+) -> None:
+    manifest = ["--manifest", str(catalogue / "manifest.csv")]
+    for options, words in (
+        (["--sources", "zzz"], "no query is of a source like 'zzz'"),
+        (["--levels", "5", "--distractors", "/none"], "/none: no folder of distractors"),
+        (["--levels", "5", "--distractors", str(tmp_path)], "has no picture to take"),
+    ):
+        with pytest.raises(SystemExit, match=rf"^bench_peers: .*{words}"):
+            bench_peers.main([*manifest, *options])
+
+
 def test_the_brute_force_matcher_finds_what_is_photographed(
     catalogue: Path, tmp_path: Path
 ) -> None:

@@ -48,6 +48,12 @@ def with_arrays():
     }
 
 
+def with_rectangle(corners):
+    """The same, with another rectangle for the first query."""
+    first, second = TRUTH["gnd"]
+    return TRUTH | {"gnd": [first | {"bbx": corners}, second]}
+
+
 class Result(NamedTuple):
     returncode: int
     stdout: str
@@ -126,6 +132,15 @@ def test_a_pickle_that_would_run_something_is_refused_and_runs_nothing(convert, 
         (TRUTH | {"imlist": ["a"]}, "a label names an image"),
         (TRUTH | {"gnd": [{"bbx": [1, 2, 3, 4]}] * 2}, "KeyError"),
         (TRUTH | {"imlist": 3}, "not a ground truth"),
+        (
+            TRUTH | {"imlist": ["a", 1, "c", "d"]},
+            "entry 1 of imlist (counted from 0) is 1, no name",
+        ),
+        (TRUTH | {"imlist": "abcd"}, "imlist is no list"),
+        (TRUTH | {"qimlist": ["q", ""]}, "entry 1 of qimlist (counted from 0) is '', no name"),
+        (with_rectangle([1, 2, float("nan"), 4]), "a bbx is [1.0, 2.0, nan, 4.0]"),
+        (with_rectangle(np.array([0, 0, np.inf, 4])), "a bbx is [0.0, 0.0, inf, 4.0]"),
+        (with_rectangle([1, 2, 3]), "a bbx is [1.0, 2.0, 3.0], not x1 y1 x2 y2"),
     ],
 )
 def test_what_is_no_ground_truth_is_refused_with_the_reason(convert, content, words):
@@ -170,3 +185,8 @@ def test_the_script_names_a_file_that_is_not_there(tmp_path):
 def test_the_script_says_how_it_is_used(capsys):
     assert runpy.run_path(str(SCRIPT))["main"]([]) == 2
     assert capsys.readouterr().err.startswith("usage: ")
+    for wish in ("-h", "--help"):
+        assert runpy.run_path(str(SCRIPT))["main"]([wish]) == 0
+        shown = capsys.readouterr()
+        assert "without unpickling it" in shown.out
+        assert shown.err == ""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import cv2
 import numpy as np
 import pytest
@@ -11,15 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from kpsearch.embedding import Embedder, embed_pictures, embedder_of, write_embeddings
+from kpsearch.embedding import Embedder, embedder_of
 from kpsearch.embedding.graph import with_output
 from kpsearch.embedding.preprocessing import fit, model_input
 from kpsearch.errors import ImageRejected, IndexMismatch, UnusableModel, UsageError
-from kpsearch.images import as_grey, read_image
+from kpsearch.images import as_grey
 from kpsearch.options import EmbeddingOptions
 from kpsearch.types import FileFacts, Image, ImageSize
 from tests.models import CHANNELS, built, channel_means, convolution, save
-from tests.textures import textured
 
 PLAIN = EmbeddingOptions(mean=(0, 0, 0), std=(1, 1, 1), scale=1.0)
 
@@ -249,46 +246,7 @@ def test_another_file_at_the_path_is_not_the_model(tmp_path):
         embedder_of(facts)
 
 
-# Many pictures
-
-
-def test_embeddings_of_many_pictures_come_in_order_and_bad_ones_are_rejects(model, tmp_path):
-    paths = []
-    for seed in range(5):
-        paths.append(tmp_path / f"{seed}.png")
-        paths[-1].write_bytes(cv2.imencode(".png", textured(seed, 60, 50))[1].tobytes())
-    paths[2].write_bytes(b"no picture")
-    seen = []
-    found = embed_pictures([str(p) for p in paths], model, on_reject=seen.append)
-    assert found.ids == tuple(str(p) for p in paths if p != paths[2])
-    assert [(reject.path, reject.code) for reject in found.rejects] == [
-        (str(paths[2]), "not_an_image")
-    ]
-    assert seen == list(found.rejects)
-    embedder = Embedder(model)
-    for path, vector in zip(found.ids, found.vectors, strict=True):
-        assert np.array_equal(embedder.embed(read_image(path, colour=True)), vector)
-
-
-def test_the_file_of_embeddings_is_plain_numpy_and_the_same_every_time(model, tmp_path):
-    odd = tmp_path / "\udcff.png"
-    odd.write_bytes(cv2.imencode(".png", textured(1, 60, 50))[1].tobytes())
-    found = embed_pictures([str(odd)], model)
-    for name in ("a.npz", "b.npz"):
-        with open(tmp_path / name, "wb") as file:
-            write_embeddings(file, found)
-    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
-    with np.load(tmp_path / "a.npz", allow_pickle=False) as read:
-        assert read["ids"].tolist() == [str(odd)]
-        assert read["vectors"].dtype == np.float32
-        assert np.array_equal(read["vectors"], found.vectors)
-        meta = json.loads(str(read["meta"]))
-    assert (meta["model"], meta["dimensions"]) == (str(model), CHANNELS)
-
-
-def test_no_picture_gives_no_vectors_of_the_right_shape(model):
-    found = embed_pictures([], model)
-    assert (found.ids, found.vectors.shape) == ((), (0, CHANNELS))
+# Colours
 
 
 def test_grey_is_what_extractors_see_of_a_colour_picture():

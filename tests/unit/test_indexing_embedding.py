@@ -118,7 +118,21 @@ def test_another_model_is_refused_and_nothing_is_committed(index, tmp_path):
         build_index([new], index, embed=other)
     with pytest.raises(IndexMismatch, match="leave the options out"):
         build_index([new], index, embedding=EmbeddingOptions(crop=None), embed=other)
+    (pictures,) = {Path(record.path).parent for record in Snapshot.open(index).records()}
+    with pytest.raises(IndexMismatch, match=r"other\.onnx: not the model .*, by .*model\.onnx:"):
+        build_index([pictures], index, embed=other)
     assert Snapshot.open(index).generation == before
+
+
+def test_what_differs_of_the_options_is_told_in_words(index, model, pictures):
+    asked = EmbeddingOptions(mean=(0.5, 0.5, 0.5), crop=None, size=32, output="map")
+    with pytest.raises(IndexMismatch) as refused:
+        build_index([pictures], index, embed=model, embedding=asked)
+    assert str(refused.value) == (
+        f"{index}: embedded with size the model's own, crop 0.875, mean 0.485,0.456,0.406, output "
+        "the last vector, not with size 32, crop 0 (squashed), mean 0.5,0.5,0.5, output map; leave "
+        "the options out, or make a new index"
+    )
 
 
 def test_an_index_made_without_a_model_takes_none_later(pictures, model, tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kpsearch.errors import UsageError
 from kpsearch.evaluation import Truth, TruthRow
 from kpsearch.images import find_images
 from kpsearch.synthetic import CatalogueSpec, write_catalogue
@@ -17,8 +18,13 @@ from kpsearch.synthetic import CatalogueSpec, write_catalogue
 def drawn_queries(truth: Truth, count: int, sources: Sequence[str], seed: int) -> list[TruthRow]:
     """``count`` queries of each source (all, for 0), in the order of the truth.
 
-    Of ``sources`` each is a part of a source's name, in any case; none means all.
+    Of ``sources`` each is a part of a source's name, in any case; none means all. Raises
+    `UsageError` for one that is part of none.
     """
+    known = sorted({row.source for row in truth.queries()})
+    for part in sources:
+        if not any(part.lower() in source.lower() for source in known):
+            raise UsageError(f"no query is of a source like {part!r}; there are {', '.join(known)}")
     by_source: dict[str, list[TruthRow]] = {}
     for row in truth.queries():
         if not sources or any(part.lower() in row.source.lower() for part in sources):
@@ -47,8 +53,13 @@ def find_distractors(
     """``count`` pictures that are no reference, for nothing to match.
 
     First those of the folders ``given``, in a random order; beyond them a generated catalogue,
-    kept between runs.
+    kept between runs. Raises `UsageError` for one of the folders that is none or has no picture.
     """
+    for folder in given:
+        if not os.path.isdir(folder):
+            raise UsageError(f"{folder}: no folder of distractors")
+        if not any(True for _ in find_images([folder])):
+            raise UsageError(f"{folder}: has no picture to take for a distractor")
     taken = {os.path.realpath(path) for path in known}
     found = [os.path.abspath(path) for path in find_images(given)]
     real = [path for path in dict.fromkeys(found) if os.path.realpath(path) not in taken]
