@@ -5,7 +5,8 @@ KpsearchError
 ├── UsageError         what was asked for makes no sense                     (exit 2)
 │   ├── UnknownName    no such extractor, scorer or verifier
 │   └── NotInstalled   an optional part that this machine does not have
-├── UnusableModel      a deep model's file that cannot be run on pictures    (exit 1)
+├── UnusableFile       a ground truth, a run or embeddings that cannot be used  (exit 1)
+│   └── UnusableModel  a deep model's file that cannot be run on pictures
 ├── IndexMissing       no index at this path                                 (exit 1)
 ├── IndexMismatch      the index and the request disagree (features, vocabulary)
 ├── WrongFolder        most of the first pictures were rejected              (exit 1)
@@ -49,7 +50,11 @@ class NotInstalled(UsageError):
     """What was asked for needs something that is not installed; the text says how to get it."""
 
 
-class UnusableModel(KpsearchError):
+class UnusableFile(KpsearchError):
+    """A file to read that is missing, damaged, or not what it is taken for."""
+
+
+class UnusableModel(UnusableFile):
     """A file that is no deep model, or none that makes a vector of one picture."""
 
 

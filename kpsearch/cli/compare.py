@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from typing import TYPE_CHECKING
 
 import click
 
-from kpsearch.cli.options import json_flag
+from kpsearch.cli.options import json_flag, layout_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kpsearch.comparison import Comparison, Distance, Run, RunFile
+    from kpsearch.cli.compare_arguments import Request
+    from kpsearch.comparison import Comparison, Run
     from kpsearch.comparison.runs import Progress
-    from kpsearch.evaluation import Convention, Truth
+    from kpsearch.evaluation import Convention, Layout, Protocol, Truth
 
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @click.option(
-    "--truth", "manifest", required=True, metavar="MANIFEST.csv", help="What shows the same thing."
+    "--truth",
+    "place",
+    required=True,
+    metavar="MANIFEST.csv|FOLDER",
+    help="What shows the same thing.",
+)
+@layout_options
+@click.option(
+    "--setup", metavar="NAME", help="Of a protocol with several (easy, ...).  [default: its first]"
 )
 @click.option("--baseline", metavar="NAME", help="Test against this run.  [default: the first]")
 @click.option(
@@ -54,18 +62,14 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--depth",
-    default=1000,
-    show_default=True,
     type=click.IntRange(1),
-    help="Hits of a ranking that count.",
+    help="Hits of a ranking that count.  [default: as the protocol has it: 1000 for manifests]",
 )
 @click.option(
     "--ap",
     "convention",
     type=click.Choice(["rectangle", "trapezoid"]),
-    default="rectangle",
-    show_default=True,
-    help="How average precision is integrated; trapezoid is Oxford's.",
+    help="How average precision is integrated.  [default: as the protocol has it]",
 )
 @click.option(
     "--resamples",
@@ -87,14 +91,17 @@ if TYPE_CHECKING:
 @json_flag
 def compare(
     runs: tuple[str, ...],
-    manifest: str,
+    place: str,
+    layout: str,
+    protocol: str | None,
+    setup: str | None,
     baseline: str | None,
     recipes: tuple[str, ...],
     outputs: tuple[str, ...],
     distances: tuple[str, ...],
     facts: tuple[str, ...],
-    depth: int,
-    convention: Convention,
+    depth: int | None,
+    convention: Convention | None,
     resamples: int,
     seed: int,
     plots: str | None,
@@ -105,35 +112,39 @@ def compare(
     """Compare systems by what they found for the queries of a ground truth.
 
     RUN is FILE or NAME=FILE: a TREC run (`kpsearch evaluate --run` writes one), or embeddings as
-    .npz, .npy with ids in a .txt of the same stem, or .h5, which are searched exactly.
+    .npz, .npy with ids in a .txt of the same stem, or .h5, which are searched exactly. --truth,
+    --layout and --protocol are as for `kpsearch evaluate`.
     """
     from kpsearch import comparison
-    from kpsearch.cli.output import print_json, progress_bars
+    from kpsearch.cli.compare_arguments import read_request
+    from kpsearch.cli.output import print_json, progress_bars, require_folder_place
     from kpsearch.comparison.plots import require_matplotlib
-    from kpsearch.evaluation import read_truth
+    from kpsearch.evaluation import layout_of
 
     if plots:
         require_matplotlib()
-    files = run_files(runs, distances)
-    truth = read_truth(manifest)
+    for folder in filter(None, (plots, html)):
+        require_folder_place(folder)
+    request = read_request(runs, distances, facts, recipes, outputs, baseline)
+    data = layout_of(layout)
+    scoring = data.protocol(protocol)
+    truth = _truth(data, scoring, place, setup)
     with progress_bars() as progress:
-        compared = _loaded(files, truth, manifest, depth, progress)
-        compared = _with_facts(compared, facts)
-        compared = _with_fused(compared, recipes, truth, depth, seed)
-        targets = _outputs(outputs, compared)
+        compared = _loaded(request, truth, place, depth or scoring.depth, seed, progress)
         result = comparison.compare(
             truth,
             list(compared.values()),
             baseline=baseline,
+            protocol=scoring,
             convention=convention,
             resamples=resamples,
             seed=seed,
         )
-        _write_runs(targets, compared)
+        _write_runs(request.outputs, compared)
         if plots:
             _plot(result, plots)
         if html:
-            _page(result, html, manifest, examples, progress)
+            _page(result, html, place, examples, progress)
     _say_what_is_missing(result)
     if as_json:
         print_json(comparison.comparison_json(result))
@@ -141,99 +152,42 @@ def compare(
         click.echo(comparison.format_comparison(result))
 
 
-def run_files(runs: Sequence[str], distances: Sequence[str]) -> list[RunFile]:
-    """The runs asked for, by name and file; raises `UsageError` for what makes no sense."""
-    from kpsearch.comparison import RunFile
-    from kpsearch.errors import UsageError
+def _truth(layout: Layout, protocol: Protocol, place: str, setup: str | None) -> Truth:
+    """The ground truth in ``place``, its labels read by one of the protocol's setups."""
+    from kpsearch.cli.output import say_what_plays_no_part
+    from kpsearch.comparison import require_answers
+    from kpsearch.errors import UnknownName
 
-    named = [_named_file(run) for run in runs]
-    names = [name for name, _ in named]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise UsageError(f"two runs are called {twice!r}; name them as NAME=FILE")
-    default, by_name = _distances(distances)
-    unknown = next((name for name in by_name if name not in names), None)
-    if unknown is not None:
-        raise UsageError(f"--distance {unknown}=...: no run is called so")
-    return [RunFile(name, path, by_name.get(name, default)) for name, path in named]
-
-
-def _named_file(run: str) -> tuple[str, str]:
-    name, equals, path = run.partition("=")
-    if equals and name and path and not os.path.exists(run):
-        return name, path
-    return os.path.splitext(os.path.basename(run))[0] or run, run
-
-
-def _distances(given: Sequence[str]) -> tuple[Distance, dict[str, Distance]]:
-    from kpsearch.comparison import DISTANCES
-    from kpsearch.errors import UsageError
-
-    default: Distance = "cosine"
-    by_name: dict[str, Distance] = {}
-    for text in given:
-        name, equals, wanted = text.rpartition("=")
-        distance = next((known for known in DISTANCES if known == wanted), None)
-        if distance is None:
-            raise UsageError(f"--distance {text}: say {' or '.join(DISTANCES)}, NAME= before it")
-        if equals:
-            by_name[name] = distance
-        else:
-            default = distance
-    return default, by_name
+    setups = {known.name: known for known in protocol.setups}
+    if setup is not None and setup not in setups:
+        known = ", ".join(setups) or "none"
+        raise UnknownName(f"protocol {protocol.name} has no setup {setup!r}; known: {known}")
+    truth = layout.load(place)
+    if setups:
+        truth = truth.under(setups[setup or next(iter(setups))])
+    require_answers(truth)
+    say_what_plays_no_part(truth)
+    return truth
 
 
 def _loaded(
-    files: Sequence[RunFile], truth: Truth, manifest: str, depth: int, progress: Progress
+    request: Request, truth: Truth, place: str, depth: int, seed: int, progress: Progress
 ) -> dict[str, Run]:
-    from kpsearch.comparison import PictureNames, load_run
+    """The runs read, with their costs, and those fused from them."""
+    from kpsearch.comparison import PictureNames, fuse, load_run
 
-    names = PictureNames(truth, manifest)
-    runs = {}
-    for number, file in enumerate(files, 1):
-        runs[file.name] = load_run(file, truth, names, depth=depth, progress=progress)
-        progress("reading runs", number, len(files))
+    names = PictureNames(truth, place)
+    runs: dict[str, Run] = {}
+    for number, file in enumerate(request.files, 1):
+        run = load_run(file, truth, names, depth=depth, progress=progress)
+        for name, costs in request.facts:
+            if name == run.name:
+                run = dataclasses.replace(run, facts=run.facts.updated(costs))
+        runs[run.name] = run
+        progress("reading runs", number, len(request.files))
+    for recipe in request.recipes:
+        runs[recipe.name] = fuse(recipe, runs, truth, depth=depth, seed=seed)
     return runs
-
-
-def _with_facts(runs: Mapping[str, Run], facts: Sequence[str]) -> dict[str, Run]:
-    from kpsearch.comparison import parse_facts
-    from kpsearch.errors import UsageError
-
-    known = dict(runs)
-    for text in facts:
-        name, given = parse_facts(text)
-        if name not in known:
-            raise UsageError(f"--facts {text}: no run is called {name!r}")
-        known[name] = dataclasses.replace(known[name], facts=known[name].facts.updated(given))
-    return known
-
-
-def _with_fused(
-    runs: Mapping[str, Run], recipes: Sequence[str], truth: Truth, depth: int, seed: int
-) -> dict[str, Run]:
-    from kpsearch.comparison import fuse, parse_recipe
-    from kpsearch.errors import UsageError
-
-    known = dict(runs)
-    for text in recipes:
-        recipe = parse_recipe(text)
-        if recipe.name in known:
-            raise UsageError(f"--fuse {text}: there is a run {recipe.name!r}; use another name")
-        known[recipe.name] = fuse(recipe, known, truth, depth=depth, seed=seed)
-    return known
-
-
-def _outputs(outputs: Sequence[str], runs: Mapping[str, Run]) -> list[tuple[str, str]]:
-    from kpsearch.cli.output import require_place
-    from kpsearch.errors import UsageError
-
-    pairs = [(name, path) for name, _, path in (text.partition("=") for text in outputs)]
-    for text, (name, path) in zip(outputs, pairs, strict=True):
-        if not path or name not in runs:
-            raise UsageError(f"--write-run {text}: say NAME=FILE; there is {', '.join(runs)}")
-        require_place(path)
-    return pairs
 
 
 def _write_runs(targets: Sequence[tuple[str, str]], runs: Mapping[str, Run]) -> None:
@@ -251,13 +205,11 @@ def _plot(result: Comparison, folder: str) -> None:
         click.echo(f"wrote {plot.path}", err=True)
 
 
-def _page(
-    result: Comparison, folder: str, manifest: str, examples: int, progress: Progress
-) -> None:
+def _page(result: Comparison, folder: str, place: str, examples: int, progress: Progress) -> None:
     from kpsearch.comparison import write_comparison_page
 
     page = write_comparison_page(
-        folder, result, manifest=manifest, examples=examples, progress=progress
+        folder, result, manifest=place, examples=examples, progress=progress
     )
     click.echo(f"wrote {page}", err=True)
 

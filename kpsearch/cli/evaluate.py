@@ -15,26 +15,17 @@ from kpsearch.cli.options import (
     embedding_options,
     feature_options,
     jobs_option,
+    layout_options,
     search_options,
 )
 
 if TYPE_CHECKING:
-    from kpsearch.evaluation import Convention, Evaluation, Truth
+    from kpsearch.evaluation import Convention, Evaluation
 
 
 @click.command()
 @click.argument("truth", metavar="MANIFEST.csv|FOLDER")
-@click.option(
-    "--layout",
-    metavar="NAME",
-    default="manifest",
-    show_default=True,
-    help="manifest, or the data set in FOLDER: ukbench, holidays, copydays, oxford5k, "
-    "paris6k, roxford5k, rparis6k, disc21, sop or gldv2.",
-)
-@click.option(
-    "--protocol", metavar="NAME", help="How to score it.  [default: the layout's usual one]"
-)
+@layout_options
 @click.option("--index", metavar="DIR", help="Keep the index here.  [default: a temporary one]")
 @feature_options
 @search_options
@@ -90,7 +81,12 @@ def evaluate(
     from dataclasses import replace
 
     from kpsearch import evaluation
-    from kpsearch.cli.output import print_reject, progress_bars, require_place
+    from kpsearch.cli.output import (
+        print_reject,
+        progress_bars,
+        require_place,
+        say_what_plays_no_part,
+    )
     from kpsearch.errors import UsageError
     from kpsearch.options import ScoringOptions
     from kpsearch.scoring import BURSTINESS, SCORERS
@@ -111,8 +107,8 @@ def evaluate(
     scoring = data.protocol(protocol)
     if convention is not None and json_file is None and not scoring.has_mean_ap:
         raise UsageError(f"protocol {scoring.name} prints no mAP for --ap; --json has one")
-    pictures = data.read(truth)
-    _say_what_plays_no_part(pictures)
+    pictures = data.load(truth)
+    say_what_plays_no_part(pictures)
     with tempfile.TemporaryDirectory(prefix="kpsearch-") as scratch, progress_bars() as progress:
         result = evaluation.evaluate(
             pictures,
@@ -140,16 +136,6 @@ def evaluate(
     if run_file:
         evaluation.write_run(run_file, result.run(), tag="kpsearch")
     click.echo(summary(result))
-
-
-def _say_what_plays_no_part(truth: Truth) -> None:
-    """A misspelt role would leave its pictures out without a word."""
-    from collections import Counter
-
-    others = Counter(row.role for row in truth.rows if not (row.is_reference or row.is_query))
-    if others:
-        counts = ", ".join(f"{count} of role {role!r}" for role, count in sorted(others.items()))
-        click.echo(f"kpsearch: rows that play no part: {counts}", err=True)
 
 
 def summary(result: Evaluation) -> str:

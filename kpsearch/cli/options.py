@@ -38,6 +38,29 @@ jobs_option = click.option(
 json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 
 
+def layout_options(command: Command) -> Command:
+    """Add --layout and --protocol, for a ground truth that is a manifest or a data set."""
+    for option in reversed(
+        [
+            click.option(
+                "--layout",
+                metavar="NAME",
+                default="manifest",
+                show_default=True,
+                help="manifest, or the data set in FOLDER: ukbench, holidays, copydays, oxford5k, "
+                "paris6k, roxford5k, rparis6k, disc21, sop or gldv2.",
+            ),
+            click.option(
+                "--protocol",
+                metavar="NAME",
+                help="How to score it.  [default: the layout's usual one]",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
 def search_options(command: Command) -> Command:
     """Add the options of a search; `chosen_search` takes their values."""
     for option in reversed(

@@ -14,6 +14,7 @@ import click
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from kpsearch.evaluation import Truth
     from kpsearch.types import Hit, Reject
 
 
@@ -55,6 +56,29 @@ def require_place(path: str) -> None:
         raise UsageError(f"{path}: there is no folder {folder} to write it in")
     if not os.access(folder, os.W_OK):
         raise UsageError(f"{path}: nothing can be written in {folder}")
+
+
+def require_folder_place(path: str) -> None:
+    """Raise `UsageError` where no folder with files in it can be made, as `require_place` does."""
+    from kpsearch.errors import UsageError
+
+    folder = os.path.abspath(path)
+    while not os.path.lexists(folder):  # ends at the root
+        folder = os.path.dirname(folder)
+    if not os.path.isdir(folder):
+        raise UsageError(f"{path}: {folder} is a file; name a folder to write in")
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"{path}: nothing can be written in {folder}")
+
+
+def say_what_plays_no_part(truth: Truth) -> None:
+    """A misspelt role would leave its pictures out without a word."""
+    from collections import Counter
+
+    others = Counter(row.role for row in truth.rows if not (row.is_reference or row.is_query))
+    if others:
+        counts = ", ".join(f"{count} of role {role!r}" for role, count in sorted(others.items()))
+        click.echo(f"kpsearch: rows that play no part: {counts}", err=True)
 
 
 def print_json(value: object) -> None:

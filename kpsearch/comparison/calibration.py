@@ -22,7 +22,6 @@ import numpy as np
 import numpy.typing as npt
 
 from kpsearch.comparison.logistic import LogisticCurve, fit_curve
-from kpsearch.comparison.measures import answerable
 from kpsearch.comparison.runs import Ranking, Run
 from kpsearch.errors import UsageError
 from kpsearch.evaluation import Truth, TruthRow
@@ -78,15 +77,16 @@ def calibrated_rankings(runs: Sequence[Run], truth: Truth, seed: int) -> dict[st
     for taught, asked in _folds(truth, seed):
         calibrations = [fit_calibration(run, truth, taught) for run in runs]
         for row in asked:
-            rankings = [run.rankings.get(row.path, ()) for run in runs]
+            rankings = [run.rankings.get(row.query_id, ()) for run in runs]
             if any(rankings):
-                fused[row.path] = _summed(rankings, calibrations)
+                fused[row.query_id] = _summed(rankings, calibrations)
     return fused
 
 
 def fit_calibration(run: Run, truth: Truth, queries: Sequence[TruthRow]) -> Calibration:
     """What the hits of ``run`` for ``queries`` teach about its scores."""
-    taught = [(row, run.rankings[row.path]) for row in queries if run.rankings.get(row.path)]
+    counted = [(row, _without_junk(run, truth, row)) for row in queries]
+    taught = [(row, ranking) for row, ranking in counted if ranking]
     scores = [_scores(ranking) for _, ranking in taught]
     usual = _usual_background(scores)
     figures = [np.empty((0, 2)), *(_figures(one, usual)[:_TAUGHT_HITS] for one in scores)]
@@ -104,6 +104,12 @@ def fit_calibration(run: Run, truth: Truth, queries: Sequence[TruthRow]) -> Cali
     return Calibration(usual, curve, _unseen_log_odds(taught, truth))
 
 
+def _without_junk(run: Run, truth: Truth, row: TruthRow) -> Ranking:
+    """Pictures that are neither right nor wrong teach nothing."""
+    junk = truth.ignored(row)
+    return tuple(hit for hit in run.rankings.get(row.query_id, ()) if hit[0] not in junk)
+
+
 def _folds(truth: Truth, seed: int) -> Iterator[tuple[list[TruthRow], list[TruthRow]]]:
     """The queries to learn from, and those to fuse; each query is fused once."""
     instances = sorted({row.instance for row in truth.queries()})
@@ -112,7 +118,7 @@ def _folds(truth: Truth, seed: int) -> Iterator[tuple[list[TruthRow], list[Truth
         raise UsageError("calibrated fusion needs queries of two instances or more; fuse by :rrf")
     order = np.random.default_rng(seed).permutation(len(instances)).tolist()
     fold_of = {instances[at]: place % folds for place, at in enumerate(order)}
-    known = answerable(truth)
+    known = [row for row in truth.queries() if truth.relevant(row)]
     for fold in range(folds):
         yield (
             [row for row in known if fold_of[row.instance] != fold],

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kpsearch.comparison.curves import Curve
+from kpsearch.comparison.labels import beside
 from kpsearch.images import escape_path
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ _DASHES = ("-", "--", "-.", ":")
 _INK, _QUIET, _RULE = "#22262b", "#61676d", "#d9d7d1"
 _LABEL_GAP = 0.062
 """Between the labels of two curves, as a share of the plot's height."""
-_RIGHT_OF_PLOT, _BESIDE_POINT = 1.045, 0.03
-"""Where names begin, as shares of the plot's width; the second from the point."""
+_RIGHT_OF_PLOT, _LETTER = 1.045, 0.02
+"""Where names begin, and how wide a letter is, as shares of the plot's width."""
 _MOST_LABEL = 24
 """Characters of a run's name."""
 
@@ -69,46 +70,53 @@ def draw_curves(axes: Axes, curves: Sequence[Curve]) -> list[Place]:
 
 def name_ends(axes: Axes, names: Sequence[str], places: Sequence[Place]) -> None:
     """Names right of the plot, each as near the height of its curve's end as there is room."""
-    _name(axes, names, places, lambda _: _RIGHT_OF_PLOT)
+    low, high = axes.get_ylim()
+    heights = spread_heights([(y - low) / (high - low) for _, _, y in places], gap=_LABEL_GAP)
+    for place, height in zip(places, heights, strict=True):
+        _name(axes, names, place, (_RIGHT_OF_PLOT, height))
 
 
 def name_points(axes: Axes, names: Sequence[str], places: Sequence[Place]) -> None:
-    """Names right of their points, moved up or down where there is no room."""
-
-    def beside(x: float) -> float:
-        at = axes.transAxes.inverted().transform(axes.transData.transform((x, 0.0)))[0]
-        return float(at) + _BESIDE_POINT
-
-    _name(axes, names, places, beside)
+    """Names beside their points, where there is room."""
+    to_share = axes.transData + axes.transAxes.inverted()
+    points = [tuple(map(float, to_share.transform((x, y)))) for _, x, y in places]
+    widths = [_LETTER * len(_label(names[number])) for number, _, _ in places]
+    spots = beside([(x, y) for x, y in points], widths, height=_LABEL_GAP)
+    for place, (x, _), spot in zip(places, points, spots, strict=True):
+        _name(axes, names, place, spot, line_from=0.0 if spot[0] > x else 1.0)
 
 
 def _name(
     axes: Axes,
     names: Sequence[str],
-    places: Sequence[Place],
-    x_of: Callable[[float], float],
+    place: Place,
+    spot: tuple[float, float],
+    *,
+    line_from: float = 0.0,
 ) -> None:
-    low, high = axes.get_ylim()
-    heights = spread_heights([(y - low) / (high - low) for _, _, y in places], gap=_LABEL_GAP)
-    for (number, x, y), height in zip(places, heights, strict=True):
-        axes.annotate(
-            _label(names[number]),
-            xy=(x, y),
-            xytext=(x_of(x), height),
-            textcoords="axes fraction",
-            color=colour_of(number),
-            va="center",
-            annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": colour_of(number),
-                "linewidth": 0.7,
-                "alpha": 0.6,
-                "shrinkA": 1,
-                "shrinkB": 1,
-                "relpos": (0, 0.5),
-            },
-        ).set_parse_math(False)
+    """A run's name at a spot, by shares of the plot, with a line to the place it belongs to.
+
+    The line begins left (0) or right (1) of the name.
+    """
+    number, x, y = place
+    axes.annotate(
+        _label(names[number]),
+        xy=(x, y),
+        xytext=spot,
+        textcoords="axes fraction",
+        color=colour_of(number),
+        va="center",
+        annotation_clip=False,
+        arrowprops={
+            "arrowstyle": "-",
+            "color": colour_of(number),
+            "linewidth": 0.7,
+            "alpha": 0.6,
+            "shrinkA": 1,
+            "shrinkB": 1,
+            "relpos": (line_from, 0.5),
+        },
+    ).set_parse_math(False)
 
 
 def list_names(axes: Axes, names: Sequence[str]) -> None:

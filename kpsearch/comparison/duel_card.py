@@ -65,7 +65,6 @@ def _hit(path: str, right: bool, gallery: Gallery) -> str:
 
 def _first(found: Found) -> str:
     """Where the first right picture is."""
-    positions = found.judged.positions
-    if positions:
-        return f"first right one at rank {positions[0] + 1:,}"
+    if found.first_right is not None:
+        return f"first right one at rank {found.first_right:,}"
     return f"no right one in {count(found.hits, 'hit')}" if found.hits else "nothing found"

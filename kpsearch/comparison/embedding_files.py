@@ -5,7 +5,7 @@
   ``.csv`` of it, in its column ``path`` or ``id``, or its only one;
 - ``.h5``, ``.hdf5``: data sets ``ids`` and ``vectors``, or ``names`` and ``features``.
 
-Nothing is unpickled.
+Nothing is unpickled; `kpsearch.comparison.stored_arrays` says what of the files is believed.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from kpsearch.errors import KpsearchError, UsageError
+from kpsearch.comparison.stored_arrays import Arrays, hdf5_arrays, npy_array, npz_arrays
+from kpsearch.errors import KpsearchError, UnusableFile
 
 _VECTORS = ("vectors", "features")
 _IDS = ("ids", "names")
@@ -50,17 +51,19 @@ def is_embedding_file(path: str) -> bool:
 def read_embeddings(path: str) -> Embeddings:
     """The embeddings in the file at ``path``.
 
-    Raises `UsageError` naming the file for one that cannot be read, arrays of a wrong kind or
+    Raises `UnusableFile` naming the file for one that cannot be read, arrays of a wrong kind or
     shape, pickled objects, as many ids as there are not vectors, an id that is empty or there
     twice, and a number that is not finite in 32 bits.
     """
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise UnusableFile(f"{path}: no embeddings can be read from it: not a regular file")
     try:
         ids, vectors = _READERS[_ending(path)](path)
     except KpsearchError:
         raise
     except Exception as error:  # the parsers of NumPy and h5py raise nearly anything
         reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"{path}: no embeddings can be read from it: {reason}") from error
+        raise UnusableFile(f"{path}: no embeddings can be read from it: {reason}") from error
     _check_vectors(vectors, path)
     _check_ids(ids, len(vectors), path)
     return Embeddings(tuple(ids), vectors)
@@ -71,28 +74,22 @@ def _ending(path: str) -> str:
 
 
 def _read_npz(path: str) -> tuple[list[str], npt.NDArray[Any]]:
-    # Opened here: NumPy leaves a file open that turns out to be no archive.
-    with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise ValueError("it is no archive of arrays")
-        return _named_arrays(file, path, lambda name: np.asarray(file[name]))
+    with npz_arrays(path) as arrays:
+        return _named_arrays(arrays, path)
 
 
 def _read_npy(path: str) -> tuple[list[str], npt.NDArray[Any]]:
-    vectors = np.lib.format.open_memmap(path, mode="r")
+    vectors = npy_array(path)
     stem = os.path.splitext(path)[0]
     for ending, read in ((".txt", _lines), (".csv", _column)):
         if os.path.exists(stem + ending):
             return list(read(stem + ending)), vectors
-    raise UsageError(f"{path}: whose are the vectors? List the ids, one a line, in {stem}.txt")
+    raise UnusableFile(f"{path}: whose are the vectors? List the ids, one a line, in {stem}.txt")
 
 
 def _read_hdf5(path: str) -> tuple[list[str], npt.NDArray[Any]]:
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        arrays = {name: item for name, item in file.items() if isinstance(item, h5py.Dataset)}
-        return _named_arrays(arrays, path, lambda name: np.asarray(arrays[name][()]))
+    with hdf5_arrays(path) as arrays:
+        return _named_arrays(arrays, path)
 
 
 _READERS: dict[str, Callable[[str], tuple[list[str], npt.NDArray[Any]]]] = {
@@ -103,56 +100,60 @@ _READERS: dict[str, Callable[[str], tuple[list[str], npt.NDArray[Any]]]] = {
 }
 
 
-def _named_arrays(
-    arrays: Mapping[str, object], path: str, read: Callable[[str], npt.NDArray[Any]]
-) -> tuple[list[str], npt.NDArray[Any]]:
+def _named_arrays(arrays: Arrays, path: str) -> tuple[list[str], npt.NDArray[Any]]:
     names = []
     for known in (_IDS, _VECTORS):
         name = next((name for name in known if name in arrays), None)
         if name is None:
             held = ", ".join(sorted(arrays)) or "nothing"
-            raise UsageError(f"{path}: no array {' or '.join(known)}; it holds {held}")
+            raise UnusableFile(f"{path}: no array {' or '.join(known)}; it holds {held}")
         names.append(name)
-    return _texts(read(names[0]), path), read(names[1])
+    return _texts(arrays[names[0]](), path), arrays[names[1]]()
 
 
 def _texts(ids: npt.NDArray[Any], path: str) -> list[str]:
     """Ids as text, whichever way their array keeps them; bytes are those of a path."""
     if ids.ndim != 1:
-        raise UsageError(f"{path}: the ids have shape {ids.shape}; one id a vector is wanted")
+        raise UnusableFile(f"{path}: the ids have shape {ids.shape}; one id a vector is wanted")
     values = ids.tolist()
     if not all(isinstance(value, str | bytes) for value in values):
-        raise UsageError(f"{path}: the ids are {ids.dtype}, not text; give the pictures' paths")
+        raise UnusableFile(f"{path}: the ids are {ids.dtype}, not text; give the pictures' paths")
     return [os.fsdecode(value) for value in values]
 
 
 def _check_vectors(vectors: npt.NDArray[Any], path: str) -> None:
     if vectors.ndim != 2 or 0 in vectors.shape:
-        raise UsageError(
+        raise UnusableFile(
             f"{path}: the vectors have shape {vectors.shape}; (pictures, dimensions) is wanted"
         )
     if vectors.dtype.kind not in "fiu":
-        raise UsageError(f"{path}: the vectors are {vectors.dtype}; real numbers are wanted")
+        raise UnusableFile(f"{path}: the vectors are {vectors.dtype}; real numbers are wanted")
     for start in range(0, len(vectors), _CHECKED_ROWS):
         with np.errstate(over="ignore"):
             block = np.asarray(vectors[start : start + _CHECKED_ROWS], np.float32)
         bad = ~np.isfinite(block).all(axis=1)
         if bad.any():
-            raise UsageError(
-                f"{path}: vector {start + int(bad.argmax())} (counted from 0) holds a NaN or"
-                " infinity; leave such pictures out"
-            )
+            row = start + int(bad.argmax())
+            raise UnusableFile(f"{path}: vector {row} (counted from 0) {_fault(vectors[row])}")
+
+
+def _fault(vector: npt.NDArray[Any]) -> str:
+    """What keeps it from being finite in 32 bits."""
+    if not np.isfinite(vector).all():
+        return "holds a NaN or infinity; leave such pictures out"
+    most = np.finfo(np.float32).max
+    return f"holds {np.abs(vector).max():g}, beyond 32-bit numbers ({most:.2g}); scale the vectors"
 
 
 def _check_ids(ids: Sequence[str], vectors: int, path: str) -> None:
     if len(ids) != vectors:
-        raise UsageError(f"{path}: {len(ids)} ids for {vectors} vectors; each needs one")
+        raise UnusableFile(f"{path}: {len(ids)} ids for {vectors} vectors; each needs one")
     seen: set[str] = set()
     for number, identifier in enumerate(ids):
         if not identifier:
-            raise UsageError(f"{path}: id {number} (counted from 0) is empty")
+            raise UnusableFile(f"{path}: id {number} (counted from 0) is empty")
         if identifier in seen:
-            raise UsageError(f"{path}: {identifier!r} has two vectors; keep one")
+            raise UnusableFile(f"{path}: {identifier!r} has two vectors; keep one")
         seen.add(identifier)
 
 
@@ -169,14 +170,14 @@ def _column(path: str) -> Iterator[str]:
     try:
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
     except csv.Error as error:
-        raise UsageError(f"{path}: not valid CSV: {error}") from error
+        raise UnusableFile(f"{path}: not valid CSV: {error}") from error
     column = next((rows[0].index(name) for name in _ID_COLUMNS if rows and name in rows[0]), None)
     wanted = 0 if column is None else column
     if column is None and any(len(row) != 1 for row in rows):
-        raise UsageError(
+        raise UnusableFile(
             f"{path}: no column {' or '.join(_ID_COLUMNS)}; name one of the columns so"
         )
     for row in rows if column is None else rows[1:]:
         if wanted >= len(row):
-            raise UsageError(f"{path}: a row has no id: {','.join(row)}")
+            raise UnusableFile(f"{path}: a row has no id: {','.join(row)}")
         yield row[wanted]

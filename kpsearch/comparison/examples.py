@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kpsearch.comparison.measures import Judged
 from kpsearch.comparison.runs import Ranking
 from kpsearch.comparison.standings import Comparison
-from kpsearch.evaluation import average_precision
+from kpsearch.evaluation import QueryOutcome, TruthRow, average_precision
 
 SHOWN_HITS = 5
 
@@ -18,10 +17,11 @@ class Found:
 
     run: str
     top: Ranking
-    """Its first `SHOWN_HITS`."""
+    """Its first `SHOWN_HITS`, junk left out."""
     hits: int
-    """As many as it has in all."""
-    judged: Judged
+    """As many as it has in all, junk left out."""
+    first_right: int | None
+    """The rank of the first right one, from 1; None where none is found."""
     average_precision: float
 
 
@@ -65,8 +65,23 @@ def duels(comparison: Comparison, *, most: int) -> tuple[Duel, ...]:
 
 
 def _duel(comparison: Comparison, run: str, most: int) -> Duel:
-    pairs = zip(comparison.judged[run], comparison.judged[comparison.baseline], strict=True)
-    examples = [_example(comparison, run, ours, theirs) for ours, theirs in pairs]
+    triples = zip(
+        comparison.truth.queries(),
+        comparison.judged[run],
+        comparison.judged[comparison.baseline],
+        strict=True,
+    )
+    examples = [
+        Example(
+            row.path,
+            row.source,
+            comparison.truth.relevant(row),
+            _found(comparison, run, row, ours),
+            _found(comparison, comparison.baseline, row, theirs),
+        )
+        for row, ours, theirs in triples
+        if ours.n_relevant
+    ]
     ranked = sorted(examples, key=lambda example: -abs(example.gain))
     wins = [example for example in ranked if example.gain > 0]
     losses = [example for example in ranked if example.gain < 0]
@@ -81,20 +96,15 @@ def _duel(comparison: Comparison, run: str, most: int) -> Duel:
     )
 
 
-def _example(comparison: Comparison, run: str, ours: Judged, theirs: Judged) -> Example:
-    return Example(
-        ours.query.path,
-        ours.query.source,
-        comparison.truth.relevant(ours.query),
-        _found(comparison, run, ours),
-        _found(comparison, comparison.baseline, theirs),
-    )
-
-
-def _found(comparison: Comparison, run: str, judged: Judged) -> Found:
+def _found(comparison: Comparison, run: str, row: TruthRow, judged: QueryOutcome) -> Found:
     rankings = next(one.rankings for one in comparison.runs if one.name == run)
-    ranking = rankings.get(judged.query.path, ())
-    precision = average_precision(
-        judged.positions, judged.n_relevant, convention=comparison.convention
+    junk = comparison.truth.ignored(row)
+    ranking = tuple(hit for hit in rankings.get(row.query_id, ()) if hit[0] not in junk)
+    positions = judged.relevant_positions
+    return Found(
+        run,
+        ranking[:SHOWN_HITS],
+        len(ranking),
+        positions[0] + 1 if positions else None,
+        average_precision(positions, judged.n_relevant, convention=comparison.convention),
     )
-    return Found(run, ranking[:SHOWN_HITS], len(ranking), judged, precision)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from kpsearch.errors import UsageError
+from kpsearch.errors import UnusableFile, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def facts_beside(path: str) -> Facts:
     """What ``kpsearch evaluate --json`` wrote beside a run, in a file of the same stem.
 
     The milliseconds are the sum of the median of each stage. No such file, no facts; raises
-    `UsageError` for one that is there and is not of that kind.
+    `UnusableFile` for one that is there and is not of that kind.
     """
     beside = os.path.splitext(path)[0] + ".json"
     try:
@@ -51,18 +51,21 @@ def facts_beside(path: str) -> Facts:
     except FileNotFoundError:
         return Facts()
     except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{beside}: cannot be read as JSON: {error}; {_ADVICE}") from error
+        raise UnusableFile(f"{beside}: cannot be read as JSON: {error}; {_ADVICE}") from error
     if not isinstance(measures, dict):
-        raise UsageError(f"{beside}: is no JSON object; {_ADVICE}")
+        raise UnusableFile(f"{beside}: is no JSON object; {_ADVICE}")
     stages, size = measures.get("timings_ms"), measures.get("bytes_per_image")
     if stages is not None and not isinstance(stages, dict):
-        raise UsageError(
+        raise UnusableFile(
             f"{beside}: timings_ms is {stages!r}, not milliseconds by stage; {_ADVICE}"
         )
-    return Facts(
-        sum(_cost(ms, "timings_ms", beside) for ms in stages.values()) if stages else None,
-        None if size is None else _cost(size, "bytes_per_image", beside),
-    )
+    try:
+        return Facts(
+            sum(_cost(ms, "timings_ms") for ms in stages.values()) if stages else None,
+            None if size is None else _cost(size, "bytes_per_image"),
+        )
+    except ValueError as error:
+        raise UnusableFile(f"{beside}: {error}; {_ADVICE}") from error
 
 
 _ADVICE = "it lies beside a run, where kpsearch evaluate --json would; move it away"
@@ -77,18 +80,18 @@ def parse_facts(text: str) -> tuple[str, Facts]:
         if key.strip() not in ("ms", "bytes") or key.strip() in given:
             raise UsageError(f"--facts {text}: say NAME:ms=MILLISECONDS,bytes=BYTES")
         try:
-            given[key.strip()] = _cost(float(value), key.strip(), f"--facts {text}")
-        except ValueError:
-            raise UsageError(f"--facts {text}: {value!r} is not a number") from None
+            given[key.strip()] = _cost(float(value), key.strip())
+        except ValueError as error:
+            raise UsageError(f"--facts {text}: {error}") from None
     if not name:
         raise UsageError(f"--facts {text}: name the run before the colon")
     return name, Facts(given.get("ms"), given.get("bytes"))
 
 
-def _cost(value: Any, key: str, where: str) -> float:
+def _cost(value: Any, key: str) -> float:
     plain = isinstance(value, int | float) and not isinstance(value, bool)
     if not plain or not math.isfinite(value) or value < 0:
-        raise UsageError(f"{where}: {key} is {value!r}; a number from 0 up is wanted")
+        raise ValueError(f"{key} is {value!r}; a number from 0 up is wanted")
     return float(value)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from kpsearch.comparison.calibration import calibrated_rankings
@@ -52,11 +52,7 @@ def fuse(
 
     Raises `UsageError` when one of them is not among ``runs``, or cannot be calibrated.
     """
-    unknown = [name for name in recipe.parts if name not in runs]
-    if unknown:
-        raise UsageError(
-            f"{recipe.name}: no run {unknown[0]!r} to fuse; there is {', '.join(runs)}"
-        )
+    require_parts(recipe, runs)
     parts = [runs[name] for name in recipe.parts]
     rankings = METHODS[recipe.method](parts, truth, seed)
     return Run(
@@ -64,6 +60,15 @@ def fuse(
         {query: ranking[:depth] for query, ranking in rankings.items()},
         total(part.facts for part in parts),
     )
+
+
+def require_parts(recipe: Recipe, names: Collection[str]) -> None:
+    """Raise `UsageError` when a run that the recipe needs is not among the ``names``."""
+    unknown = [name for name in recipe.parts if name not in names]
+    if unknown:
+        raise UsageError(
+            f"{recipe.name}: no run {unknown[0]!r} to fuse; there is {', '.join(names)}"
+        )
 
 
 def reciprocal_rank(rankings: Sequence[Ranking]) -> Ranking:

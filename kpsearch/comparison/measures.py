@@ -1,83 +1,104 @@
-"""The measures of the table: each a figure a query, averaged over queries."""
+"""What a run found, query by query, and the measures of the table over it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from kpsearch.comparison.resampling import resampled_means
 from kpsearch.comparison.runs import Run
-from kpsearch.errors import UsageError
-from kpsearch.evaluation import Convention, Truth, TruthRow, average_precision, ns_score, recall_at
+from kpsearch.errors import UnusableFile
+from kpsearch.evaluation import Convention, Protocol, QueryOutcome, Ranking, Truth, outcome_of
+from kpsearch.evaluation.measures import Metric
+from kpsearch.evaluation.protocols import MANIFEST
+from kpsearch.evaluation.resampled import Resampler, Times
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What a run found for one query."""
-
-    query: TruthRow
-    positions: tuple[int, ...]
-    """Of the relevant pictures that were found, from 0, increasing."""
-    n_relevant: int
-    """At least 1: the other queries have no place here."""
-    group_of_four: bool
+def measures(protocol: Protocol) -> tuple[Metric, ...]:
+    """The protocol's, then those of any ground truth that it lacks, in the order of the table."""
+    general = {metric.name: metric for metric in MANIFEST.metrics}
+    return tuple(({metric.name: metric for metric in protocol.metrics} | general).values())
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """A figure for each query, whose mean is the measure."""
-
-    key: str
-    """Its name for machines."""
-    title: str
-    of_query: Callable[[Judged], float | None]
-    """None for a query that the measure is not defined for, whatever the run."""
+def require_answers(truth: Truth) -> None:
+    """Raise `UnusableFile` when no query has a relevant picture in the catalogue."""
+    if not any(truth.relevant(row) for row in truth.queries()):
+        raise UnusableFile(
+            f"{truth.origin}: no query with a relevant reference: nothing to compare on"
+        )
 
 
-def measures(convention: Convention) -> tuple[Measure, ...]:
-    """The measures in the order of the table. To add one is to add it here."""
-    return (
-        Measure(
-            "map",
-            "mAP",
-            lambda j: average_precision(j.positions, j.n_relevant, convention=convention),
-        ),
-        Measure("recall_at_1", "recall@1", lambda j: recall_at(j.positions, j.n_relevant, k=1)),
-        Measure("recall_at_5", "recall@5", lambda j: recall_at(j.positions, j.n_relevant, k=5)),
-        Measure(
-            "ns",
-            "N-S",
-            lambda j: ns_score(j.positions, query_left_out=True) if j.group_of_four else None,
-        ),
+def judge(run: Run, truth: Truth) -> tuple[QueryOutcome, ...]:
+    """What ``run`` found for each query of the truth, in its order, junk left out.
+
+    What answers to different queries are compared by is the run's own score.
+    """
+    found = []
+    for row in truth.queries():
+        hits = run.rankings.get(row.query_id, ())
+        scores = np.array([score for _, score in hits], np.float64)
+        paths = tuple(path for path, _ in hits)
+        found.append(outcome_of(truth, Ranking(row, paths, scores, scores, bool(hits), {})))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Figures:
+    """The measures of several runs over one group of queries."""
+
+    metrics: tuple[Metric, ...]
+    outcomes: Sequence[Sequence[QueryOutcome]]
+    """Of each run, in the same order of queries."""
+    by_query: npt.NDArray[np.float64]
+    """(runs, queries, measures); NaN where a measure is not defined for a query, as those of all
+    answers in one list are for none."""
+    values: npt.NDArray[np.float64]
+    """(runs, measures) over all of them; NaN where a measure is not defined."""
+    resamplers: Sequence[Sequence[Resampler | None]]
+    """Of each measure, those of each run; none for a mean over queries, and None for all runs
+    where the measure is not defined or the queries are too few to resample for it."""
+
+    def resampled(self, times: Times) -> npt.NDArray[np.float64]:
+        """(b, runs, measures) for (b, queries) times that each query is drawn."""
+        found = resampled_means(times, self.by_query)
+        for column, of_run in enumerate(self.resamplers):
+            for run, resampler in enumerate(of_run):
+                found[:, run, column] = np.nan if resampler is None else resampler(times)
+        return found
+
+
+def figures(
+    outcomes: Sequence[Sequence[QueryOutcome]],
+    metrics: tuple[Metric, ...],
+    *,
+    convention: Convention,
+) -> Figures:
+    """The ``metrics`` of each run's ``outcomes``."""
+
+    def of(metric: Metric, some: Sequence[QueryOutcome]) -> float:
+        value = metric.of(some, convention)
+        return np.nan if value is None else value
+
+    by_query = [
+        [[np.nan if m.resampler else of(m, [one]) for m in metrics] for one in run]
+        for run in outcomes
+    ]
+    return Figures(
+        metrics,
+        outcomes,
+        np.array(by_query, np.float64).reshape(len(outcomes), -1, len(metrics)),
+        np.array([[of(metric, run) for metric in metrics] for run in outcomes]),
+        [_resamplers(metric, outcomes) for metric in metrics],
     )
 
 
-def answerable(truth: Truth) -> tuple[TruthRow, ...]:
-    """The queries that have a relevant picture in the catalogue, in the order of the truth.
-
-    Raises `UsageError` when there is none.
-    """
-    rows = tuple(row for row in truth.queries() if truth.relevant(row))
-    if not rows:
-        raise UsageError("the truth has no query with a relevant reference: nothing to compare on")
-    return rows
-
-
-def judge(run: Run, truth: Truth) -> tuple[Judged, ...]:
-    """What ``run`` found for each of the `answerable` queries."""
-    return tuple(_judged(run, truth, row) for row in answerable(truth))
-
-
-def figures(judged: Sequence[Judged], wanted: Sequence[Measure]) -> npt.NDArray[np.float64]:
-    """(queries, measures), NaN where a measure is not defined for a query."""
-    rows = [[measure.of_query(one) for measure in wanted] for one in judged]
-    return np.array(rows, np.float64).reshape(len(judged), len(wanted))
-
-
-def _judged(run: Run, truth: Truth, row: TruthRow) -> Judged:
-    relevant = truth.relevant(row)
-    hits = run.rankings.get(row.path, ())
-    positions = tuple(at for at, (path, _) in enumerate(hits) if path in relevant)
-    return Judged(row, positions, len(relevant), truth.in_group_of_four(row))
+def _resamplers(
+    metric: Metric, outcomes: Sequence[Sequence[QueryOutcome]]
+) -> list[Resampler | None]:
+    if metric.resampler is None:
+        return []
+    enough = len(outcomes[0]) >= metric.least_queries
+    return [metric.resampler(run) if enough else None for run in outcomes]

@@ -10,17 +10,11 @@ from kpsearch.comparison.duel_card import duel_section
 from kpsearch.comparison.examples import duels
 from kpsearch.comparison.plots import Plot, write_plots
 from kpsearch.comparison.runs import Progress
-from kpsearch.comparison.standings import Comparison, Standing
+from kpsearch.comparison.standings import Comparison
+from kpsearch.comparison.standings_table import standings_section
 from kpsearch.comparison.stylesheet import STYLESHEET
-from kpsearch.comparison.table import (
-    costs_text,
-    interval_text,
-    legend,
-    p_text,
-    shown_measures,
-    source_name,
-)
 from kpsearch.errors import NotInstalled
+from kpsearch.evaluation import QueryOutcome
 from kpsearch.report import Gallery, make_folder, render_document, replace_file
 from kpsearch.report.markup import count, escape_name, escape_text
 
@@ -28,7 +22,6 @@ PAGE_NAME = "index.html"
 EXAMPLES = 8
 _ITEM_PX = 208
 """Of a hit's thumbnail: twice what the page shows, for dense screens."""
-_SIGNIFICANT = 0.05
 
 
 def write_comparison_page(
@@ -49,7 +42,7 @@ def write_comparison_page(
     make_folder(target)
     gallery = Gallery(target, item_px=_ITEM_PX)
     fights = duels(comparison, most=examples)
-    sections = [_table(comparison), _plots(target, comparison)]
+    sections = [standings_section(comparison), _notes(comparison), _plots(target, comparison)]
     for number, fight in enumerate(fights, 1):
         sections.append(duel_section(fight, gallery))
         if progress is not None:
@@ -66,9 +59,13 @@ def write_comparison_page(
 
 def _facts(comparison: Comparison, manifest: str) -> str:
     judged = comparison.judged[comparison.baseline]
+    setup = comparison.truth.setup.name
     facts = {
         "truth": escape_name(manifest),
-        "queries": f"{len(judged):,}",
+        "protocol": escape_text(
+            f"{comparison.protocol}, {setup}" if setup else comparison.protocol
+        ),
+        "queries": _queries(judged),
         "catalogue": count(len(comparison.truth.references()), "picture"),
         "average precision": f"{comparison.convention} rule",
         "baseline": escape_name(comparison.baseline),
@@ -77,67 +74,9 @@ def _facts(comparison: Comparison, manifest: str) -> str:
     return f'<dl class="index">{"".join(pairs)}</dl>'
 
 
-def _table(comparison: Comparison) -> str:
-    shown = shown_measures(comparison)
-    titles = [("", "Run")] + [("", measure.title) for measure in shown]
-    titles += [("number", "ms a query"), ("number", "Bytes an image")]
-    titles += [("number", "p (mAP)"), ("number", "p (recall@1)")]
-    head = "".join(f'<th scope="col" class="{kind}">{title}</th>' for kind, title in titles)
-    groups = []
-    for source in dict.fromkeys(standing.source for standing in comparison.standings):
-        rows = [standing for standing in comparison.standings if standing.source == source]
-        groups.append(_group(comparison, rows, len(titles)))
-    return (
-        f'<section class="standings" tabindex="0"><table><thead><tr>{head}</tr></thead>'
-        f"{''.join(groups)}</table></section>"
-        f'<p class="legend">{escape_text(legend(comparison))}'
-        " ▲ and ▼: better and worse than the baseline, p below 0.05.</p>"
-        f"{_notes(comparison)}"
-    )
-
-
-def _group(comparison: Comparison, rows: Sequence[Standing], columns: int) -> str:
-    name = "All queries" if rows[0].source is None else source_name(rows[0].source)
-    title = f"{escape_text(name)} <small>{count(rows[0].queries, 'query')}</small>"
-    body = "".join(_row(comparison, row, rows) for row in rows)
-    return f'<tbody><tr><th scope="rowgroup" colspan="{columns}">{title}</th></tr>{body}</tbody>'
-
-
-def _row(comparison: Comparison, row: Standing, rivals: Sequence[Standing]) -> str:
-    cells = [f'<th scope="row"><bdi>{escape_name(row.run)}</bdi></th>']
-    cells += [_estimate(row, rivals, measure.key) for measure in shown_measures(comparison)]
-    cells += [f'<td class="number">{cost or "–"}</td>' for cost in costs_text(comparison, row.run)]
-    cells += [_p(row, key) for key in ("map", "recall_at_1")]
-    return f"<tr>{''.join(cells)}</tr>"
-
-
-def _estimate(row: Standing, rivals: Sequence[Standing], key: str) -> str:
-    """The figure, its interval in small, and both drawn on a line from 0 to the most there is."""
-    estimate = row.estimates[key]
-    if estimate is None:
-        return "<td>–</td>"
-    others = [rival.estimates[key] for rival in rivals]
-    best = estimate.value >= max(other.value for other in others if other is not None)
-    most = 4 if key == "ns" else 1
-    low, at, high = (
-        f"{100 * value / most:.1f}%" for value in (estimate.low, estimate.value, estimate.high)
-    )
-    kind = ' class="best"' if best and len(rivals) > 1 else ""
-    return (
-        f"<td{kind}><b>{estimate.value:.3f}</b> <small>{interval_text(estimate)}</small>"
-        f'<span class="whisker" style="--low:{low};--at:{at};--high:{high}"><i></i></span></td>'
-    )
-
-
-def _p(row: Standing, key: str) -> str:
-    text = p_text(row.against, key)
-    if row.against is None or text is None:
-        return '<td class="number quiet">baseline</td>'
-    difference = row.against.differences[key]
-    if row.against.p_values[key].holm >= _SIGNIFICANT or difference is None:
-        return f'<td class="number quiet">{escape_text(text)}</td>'
-    kind, sign = ("right", "▲") if difference.value > 0 else ("wrong", "▼")
-    return f'<td class="number"><span class="mark {kind}">{sign}</span> {escape_text(text)}</td>'
+def _queries(judged: Sequence[QueryOutcome]) -> str:
+    strangers = sum(one.n_relevant == 0 for one in judged)
+    return f"{len(judged):,}" + (f", {strangers:,} of nothing here" if strangers else "")
 
 
 def _notes(comparison: Comparison) -> str:

@@ -86,7 +86,7 @@ def _precision_recall(folder: pathlib.Path, comparison: Comparison) -> Iterator[
 
 
 def _one_threshold(folder: pathlib.Path, comparison: Comparison) -> Iterator[Plot]:
-    curves = [precision_by_threshold(run, comparison.truth) for run in comparison.runs]
+    curves = [precision_by_threshold(comparison.judged[run.name]) for run in comparison.runs]
     figure, axes = plot_frame("Share of all right pairs found", "Share of the pairs that are right")
     draw_curves(axes, curves)
     list_names(axes, _names(comparison))
@@ -101,7 +101,7 @@ def _one_threshold(folder: pathlib.Path, comparison: Comparison) -> Iterator[Plo
 
 def _recall_by_rank(folder: pathlib.Path, comparison: Comparison) -> Iterator[Plot]:
     curves = [found_by_rank(comparison.judged[run.name]) for run in comparison.runs]
-    figure, axes = plot_frame("k", "recall@k")
+    figure, axes = plot_frame("k, hits looked at", "recall@k")
     axes.set_xscale("log")
     axes.set_xlim(1, LAST_RANK)
     axes.set_xticks([1, 2, 5, 10, 20, 50, 100], ["1", "2", "5", "10", "20", "50", "100"])
@@ -158,6 +158,8 @@ def _draw_points(axes: Axes, comparison: Comparison, known: Sequence[tuple[int, 
     axes.set_xlim(min(costs) / 2.5, max(costs) * 2.5)
     for number, cost in known:
         estimate = _accuracy(comparison, number)
+        assert estimate.low is not None, "a mean has an interval"
+        assert estimate.high is not None
         below, above = estimate.value - estimate.low, estimate.high - estimate.value
         axes.errorbar(
             [cost],
@@ -179,7 +181,7 @@ def _names(comparison: Comparison) -> list[str]:
 
 
 def _accuracy(comparison: Comparison, number: int) -> Estimate:
-    estimate = comparison.overall(comparison.runs[number].name).estimates["map"]
+    estimate = comparison.overall(comparison.runs[number].name).estimates["mAP"]
     assert estimate is not None, "mAP is defined for every query that is judged"
     return estimate
 

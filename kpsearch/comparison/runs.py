@@ -12,8 +12,8 @@ from kpsearch.comparison.embedding_files import Embeddings, is_embedding_file, r
 from kpsearch.comparison.exact_search import Distance, first_zero, nearest
 from kpsearch.comparison.facts import Facts, facts_beside
 from kpsearch.comparison.identifiers import PictureNames
-from kpsearch.errors import UsageError
-from kpsearch.evaluation import Truth, read_run
+from kpsearch.errors import UnusableFile
+from kpsearch.evaluation import Truth, TruthRow, read_run
 
 DEPTH = 1000
 """Hits kept of each ranking, as `kpsearch.evaluation.evaluate` does."""
@@ -21,7 +21,8 @@ _NAMED = 3
 """Examples in a note."""
 
 Ranking = tuple[tuple[str, float], ...]
-"""(path, score), best first, no path twice, never the query's own. More is better."""
+"""(path, score), best first, no path twice, the query's own only where the truth lets it stay.
+More is better."""
 Progress = Callable[[str, int, int], None]
 
 
@@ -31,7 +32,7 @@ class Run:
 
     name: str
     rankings: Mapping[str, Ranking]
-    """By the path of the query. A query that is not in it found nothing."""
+    """By the query's id. A query that is not in it found nothing."""
     facts: Facts = field(default_factory=Facts)
     notes: tuple[str, ...] = ()
     """What of the file was not used, one sentence each, for a reader."""
@@ -59,7 +60,7 @@ def load_run(
 
     Queries that are not the truth's are left out. A hit that is not in its catalogue is a wrong
     hit and keeps its place in a run file; a vector of such a picture is left out, as the gallery is
-    the truth's. Each is said in ``notes``. Raises `UsageError` naming the file when it cannot be
+    the truth's. Each is said in ``notes``. Raises `UnusableFile` naming the file when it cannot be
     read, when two ids mean one picture, and when no id means a query, or none a reference.
     """
     if is_embedding_file(file.path):
@@ -68,19 +69,21 @@ def load_run(
 
 
 def _from_trec(file: RunFile, truth: Truth, names: PictureNames, depth: int) -> Run:
-    queries = {row.path for row in truth.queries()}
+    queries = {row.query_id: row for row in truth.queries()}
     references = {row.path for row in truth.references()}
     rankings: dict[str, Ranking] = {}
     strange_queries: list[str] = []
     strangers: dict[str, None] = {}
     for identifier, hits in read_run(file.path).items():
-        query = names.path_of(identifier)
-        if query is None or query not in queries:
+        query = names.query_of(identifier)
+        if query is None:
             strange_queries.append(identifier)
             continue
         if query in rankings:
-            raise UsageError(f"{file.path}: two query ids mean {query!r}; keep one")
-        rankings[query] = tuple(_hits(query, hits, names, file.path))[:depth]
+            raise UnusableFile(f"{file.path}: two query ids mean {query!r}; keep one")
+        rankings[query] = tuple(
+            _hits(hits, names, file.path, left_out=truth.left_out(queries[query]), query=query)
+        )[:depth]
         strangers.update((path, None) for path, _ in rankings[query] if path not in references)
     _check_met(file.path, rankings, references, [*strange_queries, *strangers])
     return Run(
@@ -95,16 +98,23 @@ def _from_trec(file: RunFile, truth: Truth, names: PictureNames, depth: int) -> 
 
 
 def _hits(
-    query: str, hits: Iterable[tuple[str, float]], names: PictureNames, file: str
+    hits: Iterable[tuple[str, float]],
+    names: PictureNames,
+    file: str,
+    *,
+    left_out: frozenset[str],
+    query: str,
 ) -> Iterator[tuple[str, float]]:
     """The hits by path, or by their own id where that is of no picture of the truth."""
-    seen: set[str] = {query}
+    seen: set[str] = set()
     for identifier, score in hits:
         path = names.path_of(identifier) or identifier
-        if path == query:
+        if path in left_out:
             continue
         if path in seen:
-            raise UsageError(f"{file}: two ids mean {path!r} in the ranking of {query!r}; keep one")
+            raise UnusableFile(
+                f"{file}: two ids mean {path!r} in the ranking of {query!r}; keep one"
+            )
         seen.add(path)
         yield path, score
 
@@ -114,9 +124,9 @@ def _check_met(
 ) -> None:
     shown = f"; it has {_listed(examples)}" if examples else ""
     if not rankings:
-        raise UsageError(f"{file}: no query of the truth is in it{shown}")
+        raise UnusableFile(f"{file}: no query of the truth is in it{shown}")
     if not any(path in references for hits in rankings.values() for path, _ in hits):
-        raise UsageError(f"{file}: none of its hits is a reference of the truth{shown}")
+        raise UnusableFile(f"{file}: none of its hits is a reference of the truth{shown}")
 
 
 def _from_embeddings(
@@ -126,20 +136,23 @@ def _from_embeddings(
     row_of, strangers = _rows_by_path(embeddings, names, file.path)
     # Equal scores go by the hash of the path: the order of the truth must not decide.
     gallery = sorted((r.path for r in truth.references() if r.path in row_of), key=_path_hash)
-    queries = list(dict.fromkeys(r.path for r in truth.queries() if r.path in row_of))
+    asked = {row.query_id: row for row in truth.queries()}
+    queries = [row for row in asked.values() if row.query_id in row_of or row.path in row_of]
+    whole = [row.query_id for row in queries if row.query_id not in row_of]
     if not gallery or not queries:
         kind = "query" if gallery else "reference"
         shown = f"; it has {_listed(embeddings.ids)}"
-        raise UsageError(f"{file.path}: no vector of a {kind} of the truth{shown}")
+        raise UnusableFile(f"{file.path}: no vector of a {kind} of the truth{shown}")
     without = [r.path for r in truth.references() if r.path not in row_of]
     _check_lengths(file, embeddings)
     return Run(
         file.name,
-        _search(file, embeddings, row_of, queries, gallery, depth, progress),
+        _search(file, embeddings, row_of, queries, gallery, truth, depth, progress),
         Facts(bytes_per_image=embeddings.bytes_per_image).updated(facts_beside(file.path)),
         (
             *note("not used: ids that the truth does not have", strangers),
             *note("without a vector, so never found: references", without),
+            *note("asked with the vector of the whole picture: queries about a part", whole),
         ),
     )
 
@@ -148,13 +161,16 @@ def _search(
     file: RunFile,
     embeddings: Embeddings,
     row_of: Mapping[str, int],
-    queries: Sequence[str],
+    queries: Sequence[TruthRow],
     gallery: Sequence[str],
+    truth: Truth,
     depth: int,
     progress: Progress | None,
 ) -> dict[str, Ranking]:
     found = nearest(
-        embeddings.vectors[[row_of[path] for path in queries]],
+        embeddings.vectors[
+            [row_of[row.query_id if row.query_id in row_of else row.path] for row in queries]
+        ],
         embeddings.vectors[[row_of[path] for path in gallery]],
         depth=depth + 1,
         distance=file.distance,
@@ -163,14 +179,15 @@ def _search(
     rankings = {}
     for query, (rows, scores) in zip(queries, found, strict=True):
         hits = ((gallery[row], score) for row, score in zip(rows, scores.tolist(), strict=True))
-        rankings[query] = tuple(hit for hit in hits if hit[0] != query)[:depth]
+        left_out = truth.left_out(query)
+        rankings[query.query_id] = tuple(hit for hit in hits if hit[0] not in left_out)[:depth]
     return rankings
 
 
 def _check_lengths(file: RunFile, embeddings: Embeddings) -> None:
     zero = first_zero(embeddings.vectors) if file.distance == "cosine" else None
     if zero is not None:
-        raise UsageError(
+        raise UnusableFile(
             f"{file.path}: a vector of length zero has no direction to compare, that of"
             f" {embeddings.ids[zero]!r}; leave the picture out, or say --distance l2"
         )
@@ -179,16 +196,16 @@ def _check_lengths(file: RunFile, embeddings: Embeddings) -> None:
 def _rows_by_path(
     embeddings: Embeddings, names: PictureNames, file: str
 ) -> tuple[dict[str, int], list[str]]:
-    """The row of each picture's vector, and the ids that name no picture."""
+    """The row of each picture's or query's vector, and the ids that name neither."""
     row_of: dict[str, int] = {}
     strangers: list[str] = []
     for row, identifier in enumerate(embeddings.ids):
-        path = names.path_of(identifier)
+        path = names.path_of(identifier) or names.query_of(identifier)
         if path is None:
             strangers.append(identifier)
         elif path in row_of:
             first = embeddings.ids[row_of[path]]
-            raise UsageError(f"{file}: {first!r} and {identifier!r} are one picture; keep one")
+            raise UnusableFile(f"{file}: {first!r} and {identifier!r} are one picture; keep one")
         else:
             row_of[path] = row
     return row_of, strangers

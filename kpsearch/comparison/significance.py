@@ -51,6 +51,18 @@ def mcnemar_test(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) ->
     return float(binomtest(only_first, only_first + only_second, 0.5).pvalue)
 
 
+def bootstrap_test(differences: npt.NDArray[np.float64]) -> float:
+    """Two-sided p-value of a difference being 0, from (b,) bootstrap samples of it.
+
+    The level at which the percentile interval begins to hold 0 (Efron & Tibshirani 1993, §15.4),
+    never below 2 / (b + 1). For figures of all answers in one list, where no query has a difference
+    of its own to turn round. Samples that are NaN have no say.
+    """
+    known = differences[np.isfinite(differences)]
+    below, above = int((known <= 0).sum()), int((known >= 0).sum())
+    return min(1.0, 2 * (1 + min(below, above)) / (1 + len(known)))
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """The p-values adjusted for there being several of them, in the same order (Holm 1979)."""
     adjusted = [0.0] * len(p_values)

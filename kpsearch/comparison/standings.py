@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from kpsearch.comparison.measures import Judged, Measure, figures, judge, measures
-from kpsearch.comparison.resampling import RESAMPLES, Estimate, Resampled, interval, resample
+from kpsearch.comparison.measures import Figures, figures, judge, measures, require_answers
+from kpsearch.comparison.resampling import RESAMPLES, Estimate, draws, interval
 from kpsearch.comparison.runs import Run, note
-from kpsearch.comparison.significance import holm, mcnemar_test, randomisation_test
+from kpsearch.comparison.significance import (
+    bootstrap_test,
+    holm,
+    mcnemar_test,
+    randomisation_test,
+)
 from kpsearch.errors import UsageError
-from kpsearch.evaluation import Convention, Truth
+from kpsearch.evaluation import Convention, Protocol, QueryOutcome, Truth
+from kpsearch.evaluation.measures import Metric
+from kpsearch.evaluation.protocols import MANIFEST
 
 SEED = 0
-TESTED: Mapping[str, str] = {"map": "paired randomisation", "recall_at_1": "McNemar, exact"}
-"""The measures that runs are tested on, by key, and how."""
+TESTED: Mapping[str, str] = {"mAP": "paired randomisation", "recall@1": "McNemar, exact"}
+"""The means over queries that runs are tested on, by name, and how."""
+
+Samples = npt.NDArray[np.float64]
+"""(b, runs, measures), or of one run (b, measures): figures of bootstrap samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +44,9 @@ class Against:
     """How a run differs from the baseline: positive where it is better."""
 
     differences: Mapping[str, Estimate | None]
-    """By the measure's key; None where the measure is not defined."""
+    """By the measure's name; None where the measure is not defined."""
     p_values: Mapping[str, PValue]
-    """By the key of each `TESTED` measure."""
+    """By the name of each measure that `is_tested` and defined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,8 @@ class Standing:
     source: str | None
     """None stands for all queries together, each of the same weight."""
     queries: int
+    without_answer: int
+    """Of them, those with nothing to find in the catalogue: in no mean over queries."""
     estimates: Mapping[str, Estimate | None]
     against: Against | None
     """None for the baseline itself."""
@@ -59,9 +71,10 @@ class Comparison:
     truth: Truth
     runs: tuple[Run, ...]
     baseline: str
-    measures: tuple[Measure, ...]
-    judged: Mapping[str, tuple[Judged, ...]]
-    """By run: what it found for each query that has an answer, in the order of the truth."""
+    protocol: str
+    measures: tuple[Metric, ...]
+    judged: Mapping[str, tuple[QueryOutcome, ...]]
+    """By run: what it found for each query, in the order of the truth."""
     standings: tuple[Standing, ...]
     """Source by source, and in each the runs in their order; all queries together come last."""
     convention: Convention
@@ -70,8 +83,11 @@ class Comparison:
 
     def missing(self, run: Run) -> tuple[str, ...]:
         """The queries with an answer that the run does not have: it found nothing for them."""
-        rows = (one.query for one in self.judged[run.name])
-        return tuple(row.path for row in rows if row.path not in run.rankings)
+        return tuple(
+            one.query
+            for one in self.judged[run.name]
+            if one.n_relevant and one.query not in run.rankings
+        )
 
     def notes(self, run: Run) -> tuple[str, ...]:
         """What of the run was not used, and what it lacks, for a reader."""
@@ -88,113 +104,151 @@ def compare(
     runs: Sequence[Run],
     *,
     baseline: str | None = None,
-    convention: Convention = "rectangle",
+    protocol: Protocol = MANIFEST,
+    convention: Convention | None = None,
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> Comparison:
-    """Judge the runs on every query of the truth that has a relevant picture in the catalogue.
+    """Judge the runs on the queries of the truth, as it reads its labels.
 
-    Intervals are bootstrapped, for all queries together with each source keeping its number of
-    queries; tests are paired, query by query, against ``baseline`` (the first run if not named).
-    Raises `UsageError` for no run, two of one name, or an unknown baseline.
+    Average precision is by ``convention``, or by the protocol's. Intervals are bootstrapped, for
+    all queries together with each source keeping its number of queries; tests are paired, query by
+    query, against ``baseline`` (the first run if not named). Raises `UsageError` for no run, two of
+    one name, or an unknown baseline, `UnusableFile` for a truth without a query that has an answer.
     """
     names = [run.name for run in runs]
-    base = _checked_baseline(names, baseline)
-    wanted = measures(convention)
+    base = checked_baseline(names, baseline)
+    require_answers(truth)
+    wanted, rule = measures(protocol), convention or protocol.convention
     judged = {run.name: judge(run, truth) for run in runs}
-    values = np.stack([figures(judged[name], wanted) for name in names])
-    sources = np.array([one.query.source for one in judged[base]])
-    study = _Study(names, names.index(base), wanted, resamples, np.random.default_rng(seed))
+    groups = {
+        source: _Group(
+            queries,
+            figures(
+                [[judged[name][at] for at in queries] for name in names], wanted, convention=rule
+            ),
+        )
+        for source, queries in _sources(truth).items()
+    }
+    study = _Study(names, names.index(base), resamples, np.random.default_rng(seed))
     return Comparison(
         truth,
         tuple(runs),
         base,
+        protocol.name,
         wanted,
         judged,
-        tuple(study.standings(values, sources)),
-        convention,
+        tuple(study.standings(groups)),
+        rule,
         resamples,
         seed,
     )
+
+
+def is_tested(metric: Metric) -> bool:
+    """Whether runs are tested on it against the baseline."""
+    return metric.name in TESTED or metric.resampler is not None
+
+
+def _sources(truth: Truth) -> dict[str | None, npt.NDArray[np.intp]]:
+    """The numbers of the queries of each source, and with several sources, last, of all."""
+    sources = np.array([row.source for row in truth.queries()])
+    parts: dict[str | None, npt.NDArray[np.intp]] = {
+        source: np.flatnonzero(sources == source) for source in dict.fromkeys(sources.tolist())
+    }
+    return parts if len(parts) < 2 else {**parts, None: np.arange(len(sources))}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Group:
+    """The queries of a source, or all of them."""
+
+    queries: npt.NDArray[np.intp]
+    figures: Figures
 
 
 @dataclass(frozen=True, slots=True)
 class _Study:
     names: Sequence[str]
     base: int
-    measures: Sequence[Measure]
     resamples: int
     rng: np.random.Generator
 
-    def standings(
-        self, values: npt.NDArray[np.float64], sources: npt.NDArray[np.str_]
-    ) -> list[Standing]:
-        """``values`` is (runs, queries, measures), ``sources`` names that of each query."""
-        together: Resampled | None = None
-        found: list[Standing] = []
-        for source in dict.fromkeys(sources.tolist()):
-            part = values[:, sources == source]
-            samples = resample(part, self.rng, resamples=self.resamples)
-            together = samples if together is None else together + samples
-            found += self._of_source(source, part, samples)
-        if together is not None and len(found) > len(self.names):
-            found += self._of_source(None, values, together)
-        return found
+    def standings(self, groups: Mapping[str | None, _Group]) -> list[Standing]:
+        """Of every group; all but that of None are resampled as strata."""
+        strata = [group.queries for source, group in groups.items() if source is not None]
+        blocks: dict[str | None, list[Samples]] = {source: [] for source in groups}
+        for times in draws(strata, self.rng, resamples=self.resamples):
+            for source, group in groups.items():
+                blocks[source].append(group.figures.resampled(times[:, group.queries]))
+        return [
+            standing
+            for source, group in groups.items()
+            for standing in self._of_source(source, group.figures, np.concatenate(blocks[source]))
+        ]
 
     def _of_source(
-        self, source: str | None, values: npt.NDArray[np.float64], samples: Resampled
-    ) -> list[Standing]:
-        means = samples.means
+        self, source: str | None, figures: Figures, samples: Samples
+    ) -> Iterator[Standing]:
         rivals = [run for run in range(len(self.names)) if run != self.base]
-        p_values = self._p_values(values, rivals)
-        return [
-            Standing(
-                name,
-                source,
-                values.shape[1],
-                self._estimates(values[run], means[:, run]),
-                Against(
-                    self._estimates(
-                        values[run] - values[self.base], means[:, run] - means[:, self.base]
+        p_values = self._p_values(figures, samples, rivals)
+        outcomes = figures.outcomes[self.base]
+        for run, name in enumerate(self.names):
+            against = None
+            if run != self.base:
+                against = Against(
+                    _estimates(
+                        figures.metrics,
+                        figures.values[run] - figures.values[self.base],
+                        samples[:, run] - samples[:, self.base],
                     ),
                     {key: of_run[run] for key, of_run in p_values.items()},
                 )
-                if run != self.base
-                else None,
+            yield Standing(
+                name,
+                source,
+                len(outcomes),
+                sum(one.n_relevant == 0 for one in outcomes),
+                _estimates(figures.metrics, figures.values[run], samples[:, run]),
+                against,
             )
-            for run, name in enumerate(self.names)
-        ]
-
-    def _estimates(
-        self, values: npt.NDArray[np.float64], samples: npt.NDArray[np.float64]
-    ) -> dict[str, Estimate | None]:
-        """Of (queries, measures) ``values``, with the (b, measures) means of their resamples."""
-        estimates: dict[str, Estimate | None] = {}
-        for column, measure in enumerate(self.measures):
-            defined = values[np.isfinite(values[:, column]), column]
-            estimates[measure.key] = (
-                interval(defined.mean(), samples[:, column]) if len(defined) else None
-            )
-        return estimates
 
     def _p_values(
-        self, values: npt.NDArray[np.float64], rivals: Sequence[int]
+        self, figures: Figures, samples: Samples, rivals: Sequence[int]
     ) -> dict[str, dict[int, PValue]]:
-        """By the key of the measure, and by the run."""
-        tests: dict[str, Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], float]] = {
-            "map": lambda a, b: randomisation_test(a - b, self.rng, resamples=self.resamples),
-            "recall_at_1": lambda a, b: mcnemar_test(a == 1, b == 1),
-        }
-        column_of = {measure.key: column for column, measure in enumerate(self.measures)}
+        """By the measure's name, and by the run."""
         found = {}
-        for key in TESTED:
-            figures = values[:, :, column_of[key]]
-            raw = [tests[key](figures[run], figures[self.base]) for run in rivals]
-            found[key] = dict(zip(rivals, map(PValue, raw, holm(raw)), strict=True))
+        for column, metric in enumerate(figures.metrics):
+            if not is_tested(metric) or np.isnan(samples[:, self.base, column]).all():
+                continue
+            raw = [self._p_value(metric, column, figures, samples, run) for run in rivals]
+            found[metric.name] = dict(zip(rivals, map(PValue, raw, holm(raw)), strict=True))
         return found
 
+    def _p_value(
+        self, metric: Metric, column: int, figures: Figures, samples: Samples, run: int
+    ) -> float:
+        if metric.resampler is not None:
+            return bootstrap_test(samples[:, run, column] - samples[:, self.base, column])
+        ours, theirs = figures.by_query[[run, self.base], :, column]
+        known = np.isfinite(ours)
+        if metric.name == "recall@1":
+            return mcnemar_test(ours[known] == 1, theirs[known] == 1)
+        return randomisation_test((ours - theirs)[known], self.rng, resamples=self.resamples)
 
-def _checked_baseline(names: Sequence[str], baseline: str | None) -> str:
+
+def _estimates(
+    metrics: Sequence[Metric], values: npt.NDArray[np.float64], samples: Samples
+) -> dict[str, Estimate | None]:
+    """Of (measures,) ``values``, with (b, measures) of their resamples."""
+    return {
+        metric.name: None if np.isnan(value) else interval(value, samples[:, column])
+        for column, (metric, value) in enumerate(zip(metrics, values.tolist(), strict=True))
+    }
+
+
+def checked_baseline(names: Sequence[str], baseline: str | None) -> str:
+    """The name of the run to test against; raises `UsageError` as `compare` does."""
     if not names:
         raise UsageError("no run to compare")
     twice = [name for name in names if names.count(name) > 1]

@@ -7,6 +7,7 @@ section { margin-bottom: 2.5rem; }
   margin-bottom: 0.75rem; padding: 0.5rem 1.5rem 0.75rem; overflow-x: auto;
   background: var(--card); border: 1px solid var(--line); border-radius: 10px;
 }
+main > h2 { margin: 1.75rem 0 0.75rem; }
 .standings table, .standings thead, .standings tbody, .standings tr { position: static; }
 .standings th, .standings td { padding: 0.375rem 1.5rem 0.375rem 0; white-space: nowrap; }
 .standings th:last-child, .standings td:last-child { width: auto; padding-right: 0; }

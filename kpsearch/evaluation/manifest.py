@@ -14,7 +14,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from kpsearch.errors import UsageError
+from kpsearch.errors import UnusableFile, UsageError
 from kpsearch.evaluation.truth import Truth, TruthRow
 
 _REQUIRED = ("path", "instance", "role")
@@ -25,7 +25,7 @@ def read_truth(path: str) -> Truth:
     """The ground truth in the CSV file at ``path``: UTF-8, with or without a byte order mark.
 
     Fields other than the path lose surrounding spaces; empty lines are skipped. Whether the
-    pictures exist is not looked at. Raises `UsageError` naming file and line for a file that is
+    pictures exist is not looked at. Raises `UnusableFile` naming file and line for a file that is
     unreadable, empty or malformed, a path that is empty, holds a NUL or is a reference twice, and
     a reference or query without instance.
     """
@@ -37,22 +37,22 @@ def read_truth(path: str) -> Truth:
         if row.is_reference:
             first = reference_lines.setdefault(row.path, line)
             if first != line:
-                raise UsageError(
+                raise UnusableFile(
                     f"{path}:{line}: {row.path!r} is already a reference on line {first};"
                     " keep one of the two"
                 )
         rows.append(row)
     if not rows:
-        raise UsageError(f"{path}: no pictures below the header; add one a line")
-    return Truth(tuple(rows))
+        raise UnusableFile(f"{path}: no pictures below the header; add one a line")
+    return Truth(tuple(rows), origin=path)
 
 
 def _row(record: Mapping[str, str], *, folder: str, where: str) -> TruthRow:
     path = record["path"]
     if not path:
-        raise UsageError(f"{where}: the path is empty")
+        raise UnusableFile(f"{where}: the path is empty")
     if "\0" in path:
-        raise UsageError(f"{where}: the path {path!r} holds a NUL character")
+        raise UnusableFile(f"{where}: the path {path!r} holds a NUL character")
     fields = {name: value.strip() for name, value in record.items()}
     row = TruthRow(
         path=os.path.abspath(os.path.join(folder, path)),
@@ -63,9 +63,9 @@ def _row(record: Mapping[str, str], *, folder: str, where: str) -> TruthRow:
         extra={name: value for name, value in record.items() if name not in _KNOWN},
     )
     if not row.role:
-        raise UsageError(f"{where}: the role is empty; say reference, query or both")
+        raise UnusableFile(f"{where}: the role is empty; say reference, query or both")
     if not row.instance and (row.is_reference or row.is_query):
-        raise UsageError(f"{where}: a {row.role} row needs an instance; name the thing it shows")
+        raise UnusableFile(f"{where}: a {row.role} row needs an instance; name the thing it shows")
     return row
 
 
@@ -74,12 +74,12 @@ def _records(path: str) -> Iterator[tuple[int, dict[str, str]]]:
     lines = _fields_by_line(path)
     line, header = next(lines, (0, []))
     if not header:
-        raise UsageError(f"{path}: the file is empty; it needs columns {', '.join(_REQUIRED)}")
+        raise UnusableFile(f"{path}: the file is empty; it needs columns {', '.join(_REQUIRED)}")
     columns = [name.strip() for name in header]
     _check_columns(columns, where=f"{path}:{line}")
     for line, fields in lines:
         if len(fields) != len(columns):
-            raise UsageError(
+            raise UnusableFile(
                 f"{path}:{line}: {len(fields)} fields, but the header names {len(columns)} columns;"
                 " quote a field that holds a comma"
             )
@@ -89,13 +89,13 @@ def _records(path: str) -> Iterator[tuple[int, dict[str, str]]]:
 def _check_columns(columns: list[str], *, where: str) -> None:
     missing = [name for name in _REQUIRED if name not in columns]
     if missing:
-        raise UsageError(
+        raise UnusableFile(
             f"{where}: no column {', '.join(missing)}; the header has {', '.join(columns)}"
             " (separate columns by commas)"
         )
     twice = [name for name, count in Counter(columns).items() if name and count > 1]
     if twice:
-        raise UsageError(f"{where}: column {', '.join(twice)} appears twice; rename one")
+        raise UnusableFile(f"{where}: column {', '.join(twice)} appears twice; rename one")
 
 
 def _fields_by_line(path: str) -> Iterator[tuple[int, list[str]]]:
@@ -108,7 +108,7 @@ def _fields_by_line(path: str) -> Iterator[tuple[int, list[str]]]:
                 yield line, fields
             line = reader.line_num + 1
     except csv.Error as error:
-        raise UsageError(f"{path}:{line}: not valid CSV: {error}") from error
+        raise UnusableFile(f"{path}:{line}: not valid CSV: {error}") from error
 
 
 def _read_text(path: str) -> str:
@@ -121,9 +121,9 @@ def _read_text(path: str) -> str:
             " if it holds a public data set, name its layout"
         ) from error
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+        raise UnusableFile(f"{path}: cannot be read: {error.strerror}") from error
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"{path}:{line}: not UTF-8; save the file as UTF-8 CSV") from error
+        raise UnusableFile(f"{path}:{line}: not UTF-8; save the file as UTF-8 CSV") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,8 +19,10 @@ from kpsearch.evaluation.outcomes import (
     mean_over,
     micro_ap_of,
     ns_of,
+    pool_of,
     recall_at_precision_of,
 )
+from kpsearch.evaluation.resampled import MicroAveragePrecision, RecallAtPrecision, Resampler
 
 Outcomes = Sequence[QueryOutcome]
 
@@ -31,6 +34,11 @@ class Metric:
     name: str
     of: Callable[[Outcomes, Convention], float | None]
     """None where it is not defined: no query with a relevant item, or no confidences."""
+    resampler: Callable[[Outcomes], Resampler | None] | None = None
+    """Of a figure of all answers in one list: how it is had for resamples of the queries, None
+    where it is not defined. Without a resampler, the figure is a mean over queries."""
+    least_queries: int = 0
+    """With fewer, resamples do not tell how far the figure would move; docs/compare.md."""
 
 
 def mean_precision_at(k: int) -> Metric:
@@ -52,9 +60,18 @@ def mean_recall_at(k: int) -> Metric:
 
 def recall_at_percent(percent: int, *, pairs: bool = False) -> Metric:
     """Recall of the first answers, or of all pairs, at a precision in percent."""
+    precision = percent / 100
+
+    def resampler(outcomes: Outcomes) -> Resampler | None:
+        pool = pool_of(outcomes, depth=None if pairs else 1)
+        return None if pool is None else RecallAtPrecision(pool, precision)
+
     return Metric(
         f"R@P{percent}" + (" of pairs" if pairs else ""),
-        lambda all_, _: recall_at_precision_of(all_, percent / 100, pairs=pairs),
+        lambda all_, _: recall_at_precision_of(all_, precision, pairs=pairs),
+        resampler,
+        # With fewer, a handful of wrong answers settles it.
+        least_queries=500 // (100 - percent) if percent < 100 else sys.maxsize,
     )
 
 
@@ -62,9 +79,16 @@ def _mean_ap(outcomes: Outcomes, convention: Convention) -> float | None:
     return mean_over(outcomes, lambda p, n: average_precision(p, n, convention=convention))
 
 
+def _micro_ap_resampler(outcomes: Outcomes) -> Resampler | None:
+    pool = pool_of(outcomes, depth=None)
+    return None if pool is None else MicroAveragePrecision(pool)
+
+
 MEAN_AP = Metric("mAP", _mean_ap)
 NS = Metric("N-S", lambda all_, _: ns_of(all_))
-MICRO_AP = Metric("micro-AP", lambda all_, _: micro_ap_of(all_))
+MICRO_AP = Metric(
+    "micro-AP", lambda all_, _: micro_ap_of(all_), _micro_ap_resampler, least_queries=200
+)
 R_PRECISION = Metric("R-precision", lambda all_, _: mean_over(all_, r_precision))
 MAP_AT_R = Metric(
     "MAP@R", lambda all_, _: mean_over(all_, lambda p, n: average_precision_at(p, n, k=n))

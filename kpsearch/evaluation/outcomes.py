@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -89,21 +88,21 @@ def ns_of(outcomes: Iterable[QueryOutcome]) -> float | None:
 
 def micro_ap_of(outcomes: Sequence[QueryOutcome]) -> float | None:
     """Micro-AP over all pairs; None without confidences or with nothing to find."""
-    found = _pooled(outcomes, depth=None)
-    if found is None:
+    pool = pool_of(outcomes, depth=None)
+    if pool is None:
         return None
-    return micro_average_precision(found.confidence, found.correct, n_positive=found.n_positive)
+    return micro_average_precision(pool.confidence, pool.correct, n_positive=pool.n_positive)
 
 
 def recall_at_precision_of(
     outcomes: Sequence[QueryOutcome], precision: float, *, pairs: bool = False
 ) -> float | None:
     """Recall at a precision of the first answers, or of all pairs; None as for `micro_ap_of`."""
-    found = _pooled(outcomes, depth=None if pairs else 1)
-    if found is None:
+    pool = pool_of(outcomes, depth=None if pairs else 1)
+    if pool is None:
         return None
     return recall_at_precision(
-        found.confidence, found.correct, n_positive=found.n_positive, precision=precision
+        pool.confidence, pool.correct, n_positive=pool.n_positive, precision=precision
     )
 
 
@@ -122,26 +121,46 @@ def _summary(outcomes: Sequence[QueryOutcome], convention: Convention) -> Source
     )
 
 
-class _Pooled(NamedTuple):
-    """The answers of all queries in one list."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Pool:
+    """The answers of all queries in one list, query by query."""
 
+    query: npt.NDArray[np.intp]
+    """Of each answer, which of the queries it is an answer to."""
     confidence: npt.NDArray[np.float64]
     correct: npt.NDArray[np.bool_]
-    n_positive: int
-    """Right answers there are, given or not."""
+    positives: npt.NDArray[np.int64]
+    """(queries,): right answers there are to each, given or not."""
+
+    @property
+    def n_positive(self) -> int:
+        """Right answers there are to all of them."""
+        return int(self.positives.sum())
 
 
-def _pooled(outcomes: Sequence[QueryOutcome], *, depth: int | None) -> _Pooled | None:
-    """The first ``depth`` hits of every query, all without it; None if no score can be had."""
-    n_positive = sum(o.n_relevant if depth is None else min(o.n_relevant, depth) for o in outcomes)
-    confidences: list[npt.NDArray[np.float64]] = []
-    flags: list[npt.NDArray[np.bool_]] = []
-    for outcome in outcomes:
-        if outcome.confidences is None:
-            return None
-        values = np.array(outcome.confidences[:depth], np.float64)
-        confidences.append(values)
-        flags.append(np.isin(np.arange(len(values)), outcome.relevant_positions))
-    if not n_positive:
+def pool_of(outcomes: Sequence[QueryOutcome], *, depth: int | None) -> Pool | None:
+    """The first ``depth`` hits of every query, all without it; None if no score can be had.
+
+    That is without confidences, and with nothing to find.
+    """
+    wanted = [o.n_relevant if depth is None else min(o.n_relevant, depth) for o in outcomes]
+    if not any(wanted) or any(o.confidences is None for o in outcomes):
         return None
-    return _Pooled(np.concatenate(confidences), np.concatenate(flags), n_positive)
+    confidences = [np.asarray(o.confidences, np.float64)[:depth] for o in outcomes]
+    flags = [
+        _flags(outcome.relevant_positions, len(values))
+        for values, outcome in zip(confidences, outcomes, strict=True)
+    ]
+    return Pool(
+        np.repeat(np.arange(len(outcomes)), [len(values) for values in confidences]),
+        np.concatenate(confidences),
+        np.concatenate(flags),
+        np.array(wanted, np.int64),
+    )
+
+
+def _flags(positions: Sequence[int], length: int) -> npt.NDArray[np.bool_]:
+    """(length,), true at those of the ``positions`` that are within."""
+    flags = np.zeros(length, np.bool_)
+    flags[[position for position in positions if position < length]] = True
+    return flags

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kpsearch.errors import UsageError
+from kpsearch.errors import UnusableFile
 from kpsearch.evaluation.metrics import Convention, relevant_positions
 from kpsearch.evaluation.outcomes import QueryOutcome, SourceSummary, summarise
 from kpsearch.evaluation.protocols import MANIFEST, Measures, Protocol
@@ -88,7 +88,10 @@ def evaluate(
     """
     references, queries = truth.references(), truth.queries()
     if not references or not queries:
-        raise UsageError("the ground truth needs at least one reference and one query")
+        raise UnusableFile(
+            f"{truth.origin}: needs at least one reference and one query; it has"
+            f" {len(references)} of the one and {len(queries)} of the other"
+        )
     report = build_index(
         [row.path for row in references],
         index,

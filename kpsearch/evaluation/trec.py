@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from urllib.parse import quote, unquote_to_bytes
 
-from kpsearch.errors import KpsearchError, UsageError
+from kpsearch.errors import KpsearchError, UnusableFile, UsageError
 
 Ranking = Sequence[tuple[str, float]]
 """Ids of the hits and their scores, best first, no id twice."""
@@ -43,7 +43,7 @@ def read_run(path: str) -> dict[str, list[tuple[str, float]]]:
     """The rankings in the run file at ``path``, by query id in the order of the file.
 
     Each is sorted by score as trec_eval does, ties in the order of the file; ranks and tags are
-    not kept. Raises `UsageError` naming file and line for a malformed line or an id twice.
+    not kept. Raises `UnusableFile` naming file and line for a malformed line or an id twice.
     """
     rankings: dict[str, dict[str, float]] = {}
     for number, line in enumerate(_read_bytes(path).splitlines(), start=1):
@@ -52,7 +52,7 @@ def read_run(path: str) -> dict[str, list[tuple[str, float]]]:
         qid, docid, score = _parse(line, where=f"{path}:{number}")
         scores = rankings.setdefault(qid, {})
         if docid in scores:
-            raise UsageError(f"{path}:{number}: {docid!r} is ranked twice for query {qid!r}")
+            raise UnusableFile(f"{path}:{number}: {docid!r} is ranked twice for query {qid!r}")
         scores[docid] = score
     return {
         qid: sorted(scores.items(), key=lambda hit: hit[1], reverse=True)
@@ -78,15 +78,15 @@ def _lines(qid: str, ranking: Ranking, tag: str) -> Iterator[str]:
 def _parse(line: bytes, *, where: str) -> tuple[str, str, float]:
     fields = line.split()
     if len(fields) != 6:
-        raise UsageError(f"{where}: {len(fields)} fields; expected qid Q0 docid rank score tag")
+        raise UnusableFile(f"{where}: {len(fields)} fields; expected qid Q0 docid rank score tag")
     qid, _, docid, rank, score, _ = fields
     try:
         int(rank)
         value = float(score)
     except ValueError as error:
-        raise UsageError(f"{where}: rank and score must be numbers: {error}") from error
+        raise UnusableFile(f"{where}: rank and score must be numbers: {error}") from error
     if not math.isfinite(value):
-        raise UsageError(f"{where}: the score {value} is not finite")
+        raise UnusableFile(f"{where}: the score {value} is not finite")
     return _decode(qid), _decode(docid), value
 
 
@@ -105,7 +105,7 @@ def _read_bytes(path: str) -> bytes:
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+        raise UnusableFile(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _write_atomically(path: str, data: bytes) -> None:

@@ -77,6 +77,8 @@ class Truth:
     """Of the labels; without labels it changes nothing."""
     query_in_gallery: bool = False
     """Whether a query that is in the catalogue stays in its own ranking, as in Oxford 5k."""
+    origin: str = field(default="the ground truth", compare=False)
+    """The file or folder that it was read from, for messages."""
 
     def references(self) -> tuple[TruthRow, ...]:
         """The catalogue; no path twice."""

@@ -83,13 +83,13 @@ def test_json_has_the_figures_their_intervals_and_p_values(folder):
     assert found["runs"]["b"]["bytes_per_image"] == 4 * ITEMS
     last = found["standings"][-1]
     assert (last["run"], last["source"], last["queries"]) == ("b", None, ITEMS)
-    recall = last["measures"]["recall_at_1"]
+    recall = last["measures"]["recall@1"]
     assert recall["value"] == pytest.approx(1 / ITEMS)
     assert recall["low"] <= recall["value"] <= recall["high"]
-    difference = last["against_baseline"]["differences"]["recall_at_1"]
+    difference = last["against_baseline"]["differences"]["recall@1"]
     assert difference["value"] == pytest.approx(-4 / ITEMS)
     # Five wins of the baseline, one of the other: 2 · (1 + 6) / 2^6.
-    assert last["against_baseline"]["p_values"]["recall_at_1"]["raw"] == pytest.approx(14 / 64)
+    assert last["against_baseline"]["p_values"]["recall@1"]["raw"] == pytest.approx(14 / 64)
 
 
 def test_the_same_seed_gives_the_same_figures(folder):
@@ -113,7 +113,7 @@ def test_fused_runs_take_part_and_can_be_written(folder, tmp_path):
     assert len(read_run(str(out))) == ITEMS
     again = json.loads(compare(folder, out, "--json").stdout)
     whole = [s["measures"] for s in found["standings"] if s["run"] == "both"][-1]
-    assert again["standings"][-1]["measures"]["map"]["value"] == whole["map"]["value"]
+    assert again["standings"][-1]["measures"]["mAP"]["value"] == whole["mAP"]["value"]
 
 
 def plotted(folder, target):
@@ -187,7 +187,6 @@ def test_the_page_loads_nothing_and_takes_no_name_for_html(page):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["{f}/none.trec"], "none.trec: cannot be read"),
         (["{f}/good.trec", "{f}/good.trec"], "two runs are called 'good'"),
         (["{f}/good.trec", "--baseline", "x"], "no run 'x' to be the baseline; there is good"),
         (["{f}/good.trec", "--distance", "x=l2"], "--distance x=...: no run is called so"),
@@ -202,3 +201,103 @@ def test_what_makes_no_sense_is_refused_by_name(folder, arguments, complaint):
     assert result.exit_code == 2
     assert complaint in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--plots", "--html"])
+@pytest.mark.parametrize("place", ["file", "file/below", "file/far/below"])
+def test_where_no_folder_can_be_made_is_told_before_the_runs_are_read(tmp_path, option, place):
+    pytest.importorskip("matplotlib")
+    (tmp_path / "file").write_text("mine")
+    small_truth(tmp_path, 2)
+    result = compare(tmp_path, tmp_path / "none.trec", option, tmp_path / place)
+    assert result.exit_code == 2
+    assert f"{place}: {tmp_path}/file is a file; name a folder" in result.stderr
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_where_no_run_can_be_written_is_told_before_the_runs_are_read(tmp_path):
+    small_truth(tmp_path, 2)
+    result = compare(tmp_path, tmp_path / "a.trec", "--write-run", f"a={tmp_path}/no/b.trec")
+    assert result.exit_code == 2
+    assert "there is no folder" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("none.trec", None, "none.trec: cannot be read"),
+        ("bad.trec", b"1 2 3", "bad.trec:1: 3 fields"),
+        ("bad.npz", b"PK", "bad.npz: no embeddings can be read"),
+    ],
+)
+def test_a_run_that_cannot_be_used_is_a_failure_not_bad_usage(
+    folder, tmp_path, name, content, complaint
+):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    result = compare(folder, tmp_path / name)
+    assert result.exit_code == 1
+    assert complaint in result.stderr
+
+
+def test_a_truth_without_answers_is_named(tmp_path):
+    (tmp_path / "manifest.csv").write_text("path,instance,role\na.jpg,a,query\nb.jpg,b,reference\n")
+    result = compare(tmp_path, tmp_path / "none.trec")
+    assert result.exit_code == 1
+    assert "manifest.csv: no query with a relevant reference" in result.stderr
+
+
+@pytest.fixture
+def oxford(tmp_path):
+    """Six pictures; the query is the first, the second is junk, the third and fourth are right."""
+    for n in range(6):
+        (tmp_path / f"p{n}.jpg").write_bytes(b"")
+    (tmp_path / "x_1_query.txt").write_text("oxc1_p0 0 0 9 9\n")
+    for label, names in (("good", "p0\np2\n"), ("ok", "p3\n"), ("junk", "p1\n")):
+        (tmp_path / f"x_1_{label}.txt").write_text(names)
+    write_trec(tmp_path / "r.trec", {"p0": ["p1", "p0", "p4", "p2", "p3"]})
+    return tmp_path
+
+
+def test_oxford_is_compared_as_it_is_evaluated(oxford):
+    arguments = ["compare", str(oxford / "r.trec"), "--truth", str(oxford), "--json"]
+    result = CliRunner().invoke(main, [*arguments, "--layout", "oxford5k", "--resamples", "100"])
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert (found["protocol"], found["convention"]) == ("oxford", "trapezoid")
+    # Without junk: right, wrong, right, right.
+    wanted = (1 + (1 / 2 + 2 / 3) / 2 + (2 / 3 + 3 / 4) / 2) / 3
+    assert found["standings"][-1]["measures"]["mAP"]["value"] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(("setup", "ap"), [(None, 1.0), ("hard", 1 / 2), ("easy", 1.0)])
+def test_the_revisited_setups_are_chosen_by_name(tmp_path, setup, ap):
+    for name in ("q", "e", "h", "j", "o"):
+        (tmp_path / f"{name}.jpg").write_bytes(b"")
+    label = {"bbx": [0, 0, 9, 9], "easy": [0], "hard": [1], "junk": [2]}
+    truth = {"imlist": ["e", "h", "j", "o"], "qimlist": ["q"], "gnd": [label]}
+    (tmp_path / "gnd_roxford5k.json").write_text(json.dumps(truth))
+    hits = ["j", "e", "o", "h"] if setup == "hard" else ["j", "e", "h", "o"]
+    write_trec(tmp_path / "r.trec", {"q": hits})
+    arguments = ["compare", str(tmp_path / "r.trec"), "--truth", str(tmp_path), "--json"]
+    arguments += ["--layout", "roxford5k", "--protocol", "revisited-all", "--ap", "rectangle"]
+    arguments += ["--resamples", "100", *(["--setup", setup] if setup else [])]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["setup"] == (setup or "easy")
+    assert found["standings"][-1]["measures"]["mAP"]["value"] == ap
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--setup", "easy"], "protocol manifest has no setup 'easy'; known: none"),
+        (["--layout", "x"], "x"),
+        (["--protocol", "oxford"], "layout manifest has no protocol 'oxford'"),
+    ],
+)
+def test_an_unknown_protocol_or_setup_is_refused(folder, options, complaint):
+    result = compare(folder, folder / "good.trec", *options)
+    assert result.exit_code == 2
+    assert complaint in result.stderr

@@ -14,41 +14,76 @@ from scipy import stats
 from kpsearch.comparison import exact_search, nearest
 from kpsearch.comparison.curves import found_by_rank, precision_over_recall
 from kpsearch.comparison.drawing import spread_heights
+from kpsearch.comparison.exact_search import exact_scores
 from kpsearch.comparison.fusion import RRF_K, reciprocal_rank
+from kpsearch.comparison.labels import beside
 from kpsearch.comparison.logistic import fit_curve
-from kpsearch.comparison.measures import Judged, figures, measures
-from kpsearch.comparison.resampling import interval, resample
-from kpsearch.comparison.significance import holm, mcnemar_test, randomisation_test
-from kpsearch.evaluation import TruthRow
-
-ROW = TruthRow("/q", "q", "query")
-
-
-@given(
-    seed=st.integers(0, 2**32),
-    queries=st.integers(1, 7),
-    pictures=st.integers(1, 40),
-    depth=st.integers(1, 45),
-    distance=st.sampled_from(["cosine", "l2"]),
+from kpsearch.comparison.measures import figures, measures
+from kpsearch.comparison.resampling import draws, interval, resampled_means
+from kpsearch.comparison.significance import (
+    bootstrap_test,
+    holm,
+    mcnemar_test,
+    randomisation_test,
 )
-@settings(deadline=None, max_examples=60)
-def test_search_in_blocks_finds_what_a_plain_loop_finds(seed, queries, pictures, depth, distance):
-    rng = np.random.default_rng(seed)
-    # Few different values: many ties, which go by the row.
-    asked, gallery = (rng.integers(1, 4, (n, 3)).astype(np.float32) for n in (queries, pictures))
+from kpsearch.evaluation import (
+    PROTOCOLS,
+    QueryOutcome,
+    micro_average_precision,
+    recall_at_precision,
+)
+from kpsearch.evaluation.outcomes import pool_of
+from kpsearch.evaluation.resampled import MicroAveragePrecision, RecallAtPrecision
+
+SEARCHES = {
+    "seed": st.integers(0, 2**32),
+    "queries": st.integers(1, 7),
+    "pictures": st.integers(1, 40),
+    "depth": st.integers(1, 45),
+    "distance": st.sampled_from(["cosine", "l2"]),
+}
+
+
+def search_in_small_blocks(asked, gallery, *, depth, distance):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exact_search, "_QUERY_ROWS", 2)
         patch.setattr(exact_search, "_GALLERY_ROWS", 7)
-        found = list(nearest(asked, gallery, depth=depth, distance=distance))
+        return list(nearest(asked, gallery, depth=depth, distance=distance))
+
+
+@given(
+    **SEARCHES,
+    scale=st.sampled_from([1e-30, 1.0, 1e30]),
+    offset=st.sampled_from([0, 10_000]),
+    kind=st.sampled_from([np.float16, np.float32, np.float64, np.int16]),
+)
+@settings(deadline=None, max_examples=150)
+def test_search_in_blocks_is_a_full_sort(
+    seed, queries, pictures, depth, distance, scale, offset, kind
+):
+    """By the exact scores, equal ones by the row: also where they straddle the depth."""
+    rng = np.random.default_rng(seed)
+    whole = offset + rng.integers(1, 4, (queries + pictures, 3))  # many are equal
+    vectors = (whole * (scale if kind in (np.float32, np.float64) else 1)).astype(kind)
+    asked, gallery = vectors[:queries], vectors[queries:]
+    found = search_in_small_blocks(asked, gallery, depth=depth, distance=distance)
     assert len(found) == queries
     for query, (rows, scores) in zip(asked, found, strict=True):
+        wanted = exact_scores(query, gallery, distance=distance)
+        order = sorted(range(pictures), key=lambda row: (-wanted[row], row))[:depth]
+        assert rows.tolist() == order
+        assert scores.tolist() == wanted[order].tolist()
+
+
+@given(seed=st.integers(0, 2**32), pictures=st.integers(1, 40))
+@settings(deadline=None, max_examples=60)
+def test_exact_scores_are_those_of_a_plain_loop(seed, pictures):
+    rng = np.random.default_rng(seed)
+    query, gallery = rng.normal(size=3), rng.normal(size=(pictures, 3))
+    for distance in ("cosine", "l2"):
         wanted = [plain_score(query, vector, distance) for vector in gallery]
-        assert len(rows) == min(depth, pictures) == len(set(rows.tolist()))
-        np.testing.assert_allclose(scores, [wanted[row] for row in rows], rtol=1e-12)
-        best = sorted(wanted, reverse=True)[: len(rows)]
-        np.testing.assert_allclose(scores, best, rtol=1e-6)
-        for (a, row_a), (b, row_b) in itertools.pairwise(zip(scores, rows, strict=True)):
-            assert a > b or (a == b and row_a < row_b)
+        scores = exact_scores(query, gallery, distance=distance)
+        np.testing.assert_allclose(scores, wanted, rtol=1e-12, atol=1e-15)
 
 
 def plain_score(query, vector, distance):
@@ -112,27 +147,100 @@ def test_holm_rejects_what_the_step_down_procedure_rejects(p_values):
         assert {at for at, p in enumerate(adjusted) if p <= level} == rejected
 
 
+def resampled(values, rng, resamples, strata=None):
+    """(b, runs, measures) means of (runs, queries, measures) values; one stratum if not given."""
+    strata = strata or [np.arange(values.shape[1])]
+    blocks = [resampled_means(times, values) for times in draws(strata, rng, resamples=resamples)]
+    return np.concatenate(blocks)
+
+
+ANSWERS = st.lists(
+    st.tuples(st.lists(st.tuples(st.integers(0, 4), st.booleans()), max_size=5), st.integers(0, 2)),
+    min_size=1,
+    max_size=6,
+)
+"""Of each query: confidence and whether it is right of each hit, and right ones not found."""
+
+
+@given(ANSWERS, st.sampled_from([0.5, 0.9, 1.0]), st.integers(0, 2**32))
+@settings(deadline=None, max_examples=150)
+def test_figures_of_a_resample_are_those_of_the_answers_written_out(answers, precision, seed):
+    outcomes = [outcome(sorted(hits, key=lambda hit: -hit[0]), lost) for hits, lost in answers]
+    times = np.random.default_rng(seed).integers(0, 4, (5, len(outcomes))).astype(np.float64)
+    for depth in (None, 1):
+        pool = pool_of(outcomes, depth=depth)
+        if pool is None:
+            assert not any(one.n_relevant for one in outcomes)
+            continue
+        area = MicroAveragePrecision(pool)(times)
+        recall = RecallAtPrecision(pool, precision)(times)
+        for at, drawn in enumerate(times.astype(int).tolist()):
+            repeated = pool_of(
+                [one for one, n in zip(outcomes, drawn, strict=True) for _ in range(n)], depth=depth
+            )
+            if repeated is None:
+                assert np.isnan([area[at], recall[at]]).all()
+                continue
+            given_ = (repeated.confidence, repeated.correct)
+            n_positive = repeated.n_positive
+            wanted = micro_average_precision(*given_, n_positive=n_positive)
+            assert area[at] == pytest.approx(wanted, abs=1e-12)
+            wanted = recall_at_precision(*given_, n_positive=n_positive, precision=precision)
+            assert recall[at] == pytest.approx(wanted, abs=1e-12)
+
+
+def outcome(hits, lost):
+    """A query whose hits are (confidence, right), best first, and right pictures not found."""
+    positions = tuple(at for at, (_, right) in enumerate(hits) if right)
+    confidences = np.array([confidence for confidence, _ in hits], np.float64)
+    n_relevant = len(positions) + lost
+    return QueryOutcome("q", "", positions, n_relevant, False, True, confidences)
+
+
+def test_the_bootstrap_test_is_where_the_interval_reaches_zero():
+    rng = np.random.default_rng(0)
+    samples = rng.normal(1, 1, 20_000)
+    p = bootstrap_test(samples)
+    assert p == pytest.approx(2 * stats.norm.cdf(-1), abs=0.02)
+    low, high = np.quantile(samples, [p / 2, 1 - p / 2])
+    assert low == pytest.approx(0, abs=1e-3) or high == pytest.approx(0, abs=1e-3)
+    assert bootstrap_test(np.zeros(99)) == 1.0
+    assert bootstrap_test(np.ones(99)) == pytest.approx(0.02)
+
+
 def test_bootstrap_intervals_cover_the_truth_about_as_often_as_they_say():
     rng = np.random.default_rng(5)
     covered, trials = 0, 300
     for _ in range(trials):
         values = rng.beta(2, 1, size=(1, 80, 1))  # of mean 2/3
-        samples = resample(values, rng, resamples=400)
-        found = interval(values.mean(), samples.means[:, 0, 0])
+        found = interval(values.mean(), resampled(values, rng, 400)[:, 0, 0])
         covered += found.low <= 2 / 3 <= found.high
     assert 0.90 <= covered / trials <= 0.98
 
 
 def test_a_stratified_bootstrap_keeps_the_differences_between_sources_out():
     rng = np.random.default_rng(0)
-    easy, hard = np.ones((1, 30, 1)), np.zeros((1, 30, 1))
-    samples = resample(easy, rng, resamples=200) + resample(hard, rng, resamples=200)
-    assert np.all(samples.means == 0.5)
+    easy = np.arange(60) % 2 == 0
+    values = easy.astype(np.float64).reshape(1, 60, 1)
+    strata = [np.flatnonzero(easy), np.flatnonzero(~easy)]
+    assert np.all(resampled(values, rng, 200, strata) == 0.5)
+    assert not np.all(resampled(values, rng, 200) == 0.5)
+
+
+@given(st.integers(1, 9), st.integers(0, 2**32))
+def test_each_stratum_is_drawn_as_often_as_it_is_large(size, seed):
+    rng = np.random.default_rng(seed)
+    strata = np.array_split(rng.permutation(2 * size), 2)
+    blocks = list(draws(strata, rng, resamples=30))
+    assert sum(map(len, blocks)) == 30
+    for times in blocks:
+        for stratum in strata:
+            assert np.all(times[:, stratum].sum(axis=1) == size)
 
 
 def test_a_query_without_a_figure_takes_no_part_in_its_mean():
     values = np.array([[[1.0, 2.0], [0.0, np.nan], [1.0, np.nan]]])
-    means = resample(values, np.random.default_rng(0), resamples=300).means[:, 0]
+    means = resampled(values, np.random.default_rng(0), 300)[:, 0]
     defined = ~np.isnan(means[:, 1])
     assert np.all(means[defined, 1] == 2.0)
     assert means[:, 0].mean() == pytest.approx(2 / 3, abs=0.05)
@@ -181,21 +289,27 @@ def test_a_fitted_curve_is_the_one_the_data_were_drawn_from():
 )
 def test_curves_are_means_of_what_a_plain_loop_finds(queries):
     judged = [
-        Judged(ROW, tuple(sorted(found)[:wanted]), wanted, group_of_four=False)
+        QueryOutcome("q", "", tuple(sorted(found)[:wanted]), wanted, False, True, np.zeros(31))
         for wanted, found in queries
     ]
+    judged.insert(0, QueryOutcome("stranger", "", (), 0, False, True, np.zeros(31)))
     levels, precision = precision_over_recall(judged)
     for level, value in list(zip(levels, precision, strict=True))[::10]:
         total = 0.0
-        for one in judged:
+        for one in judged[1:]:
             points = [
-                ((n + 1) / one.n_relevant, (n + 1) / (p + 1)) for n, p in enumerate(one.positions)
+                ((n + 1) / one.n_relevant, (n + 1) / (p + 1))
+                for n, p in enumerate(one.relevant_positions)
             ]
             total += max((p for recall, p in points if recall >= level - 1e-9), default=0.0)
-        assert value == pytest.approx(total / len(judged))
+        assert value == pytest.approx(total / len(queries))
     _, found_share = found_by_rank(judged)
-    recall = figures(judged, measures("rectangle"))[:, 1:3].mean(axis=0)
-    assert [found_share[0], found_share[4]] == pytest.approx(recall.tolist())
+    metrics = measures(PROTOCOLS.resolve("manifest"))
+    values = figures([judged], metrics, convention="rectangle").values[0]
+    recall = {metric.name: value for metric, value in zip(metrics, values, strict=True)}
+    assert [found_share[0], found_share[4]] == pytest.approx(
+        [recall["recall@1"], recall["recall@5"]]
+    )
 
 
 @given(st.lists(st.floats(0, 1), max_size=10))
@@ -204,3 +318,17 @@ def test_labels_are_spread_in_order_and_stay_on_the_plot(heights):
     order = sorted(range(len(heights)), key=lambda at: heights[at])
     assert all(placed[b] - placed[a] >= 0.06 - 1e-9 for a, b in itertools.pairwise(order))
     assert all(-1e-9 <= height <= 1 + 1e-9 for height in placed)
+
+
+def test_a_name_is_right_of_its_point_unless_something_is_there():
+    assert beside([(0.5, 0.5)], [0.1], height=0.06) == [(pytest.approx(0.53), 0.5)]
+    apart = beside([(0.5, 0.5), (0.56, 0.5)], [0.1, 0.1], height=0.06)
+    assert apart == [(pytest.approx(0.37), 0.5), (pytest.approx(0.59), 0.5)]
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=6))
+def test_names_beside_points_stay_near_them(points):
+    placed = beside(points, [0.1] * len(points), height=0.06)
+    for (x, y), (left, middle) in zip(points, placed, strict=True):
+        assert left - x in (pytest.approx(0.03), pytest.approx(-0.13))
+        assert abs(middle - y) <= 3 * 0.06 + 1e-9

@@ -34,7 +34,7 @@ CALIBRATED = Recipe("both", ("print", "solid"), "calibrated")
 
 def accuracy(*runs: Run) -> dict[str, float]:
     result = compare(TRUTH, runs, resamples=100)
-    return {run.name: result.overall(run.name).estimates["map"].value for run in runs}
+    return {run.name: result.overall(run.name).estimates["mAP"].value for run in runs}
 
 
 def test_calibrated_fusion_takes_each_source_from_the_run_that_sees_it():

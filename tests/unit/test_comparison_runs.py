@@ -7,9 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from kpsearch.comparison import Facts, PictureNames, parse_facts
-from kpsearch.errors import UsageError
-from kpsearch.evaluation import read_truth
+from kpsearch.comparison import Facts, PictureNames, RunFile, load_run, parse_facts
+from kpsearch.errors import UnusableFile, UsageError
+from kpsearch.evaluation import Truth, TruthRow, read_truth
+from kpsearch.search import Region
 from tests.comparisons import loaded, small_truth, write_manifest, write_trec
 
 
@@ -84,7 +85,7 @@ def test_a_query_is_left_out_of_its_own_gallery(tmp_path):
 )
 def test_a_run_that_does_not_fit_the_truth_is_an_error(tmp_path, manifest, rankings, complaint):
     file = write_trec(tmp_path / "r.trec", rankings)
-    with pytest.raises(UsageError, match=rf"r\.trec: {complaint}"):
+    with pytest.raises(UnusableFile, match=rf"r\.trec: {complaint}"):
         loaded(file, manifest)
 
 
@@ -98,7 +99,7 @@ def test_a_run_that_does_not_fit_the_truth_is_an_error(tmp_path, manifest, ranki
 )
 def test_embeddings_that_do_not_fit_the_truth_are_an_error(tmp_path, manifest, ids, complaint):
     np.savez(tmp_path / "e.npz", ids=np.array(ids), vectors=np.eye(3))
-    with pytest.raises(UsageError, match=rf"e\.npz: {complaint}"):
+    with pytest.raises(UnusableFile, match=rf"e\.npz: {complaint}"):
         loaded(tmp_path / "e.npz", manifest)
 
 
@@ -120,7 +121,7 @@ def test_costs_are_read_beside_a_run(tmp_path, manifest):
 def test_a_file_beside_a_run_that_is_something_else_is_an_error(tmp_path, manifest, text):
     file = write_trec(tmp_path / "r.trec", {"q0": ["0"]})
     (tmp_path / "r.json").write_text(text)
-    with pytest.raises(UsageError, match=r"r\.json: "):
+    with pytest.raises(UnusableFile, match=r"r\.json: "):
         loaded(file, manifest)
 
 
@@ -133,3 +134,53 @@ def test_costs_are_given_by_name():
 def test_costs_that_make_no_sense_are_refused(text):
     with pytest.raises(UsageError, match=f"--facts {text}"):
         parse_facts(text)
+
+
+def revisited(folder):
+    """A gallery of three and two queries, of which one asks about two parts of its picture."""
+    rows = [TruthRow(str(folder / f"{n}.jpg"), "", "reference") for n in range(3)]
+    rows += [
+        TruthRow(str(folder / "q.jpg"), "", "query", region=Region(0, 0, 5, 5)),
+        TruthRow(str(folder / "q.jpg"), "", "query", region=Region(5, 5, 5, 5)),
+        TruthRow(str(folder / "p.jpg"), "", "query", region=Region(1, 2, 3, 4)),
+    ]
+    labels = {
+        row.query_id: {"relevant": frozenset({str(folder / "0.jpg")})} for row in rows if row.region
+    }
+    return Truth(tuple(rows), labels=labels)
+
+
+def test_queries_about_a_part_are_named_with_it_or_by_the_picture_alone(tmp_path):
+    names = PictureNames(revisited(tmp_path), str(tmp_path))
+    assert names.query_of("q.jpg#xywh=5,5,5,5") == f"{tmp_path}/q.jpg#xywh=5,5,5,5"
+    assert names.query_of("p.jpg") == names.query_of("p") == f"{tmp_path}/p.jpg#xywh=1,2,3,4"
+    assert names.query_of("q.jpg") is None
+    assert names.path_of("q") == f"{tmp_path}/q.jpg"
+
+
+def test_vectors_of_parts_are_asked_with_and_those_of_whole_pictures_instead(tmp_path):
+    truth = revisited(tmp_path)
+    ids = ["0", "1", "2", "q.jpg", "q.jpg#xywh=0,0,5,5", "p"]
+    vectors = np.vstack([np.eye(3), np.eye(3)]) + 0.1
+    np.savez(tmp_path / "e.npz", ids=np.array(ids), vectors=vectors)
+    file = RunFile("e", str(tmp_path / "e.npz"))
+    run = load_run(file, truth, PictureNames(truth, str(tmp_path)))
+    first = {query.rpartition("/")[2]: hits[0][0][-5:] for query, hits in run.rankings.items()}
+    assert first == {
+        "q.jpg#xywh=0,0,5,5": "1.jpg",
+        "q.jpg#xywh=5,5,5,5": "0.jpg",
+        "p.jpg#xywh=1,2,3,4": "2.jpg",
+    }
+    assert run.notes[-1].startswith("2 asked with the vector of the whole picture")
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_a_query_stays_in_its_gallery_where_the_truth_lets_it(tmp_path, stays):
+    paths = [str(tmp_path / f"{n}.jpg") for n in range(3)]
+    truth = Truth(tuple(TruthRow(path, "x", "both") for path in paths), query_in_gallery=stays)
+    names = PictureNames(truth, str(tmp_path))
+    write_trec(tmp_path / "r.trec", {"0": ["0", "1", "2"]})
+    np.savez(tmp_path / "e.npz", ids=np.array(["0", "1", "2"]), vectors=np.eye(3) + 1)
+    for name in ("r.trec", "e.npz"):
+        run = load_run(RunFile("r", str(tmp_path / name)), truth, names)
+        assert (paths[0] in dict(run.rankings[paths[0]])) == stays

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kpsearch.cli import main
-from kpsearch.errors import UnknownName, UsageError
+from kpsearch.errors import UnknownName, UnusableFile, UsageError
 from kpsearch.evaluation import LAYOUTS, PROTOCOLS, Truth, layout_of
 from kpsearch.evaluation.protocols import EASY, HARD, MEDIUM
 from kpsearch.search import Region
@@ -79,9 +79,10 @@ def test_an_unknown_layout_or_protocol_is_refused_with_the_known_ones():
 
 @pytest.mark.parametrize("name", [name for name in LAYOUTS.names() if name != "manifest"])
 def test_a_folder_that_is_none_or_holds_nothing_is_refused_by_name(name, tmp_path):
-    for folder in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(UsageError, match=str(folder)):
-            read(name, folder)
+    with pytest.raises(UnusableFile, match=str(tmp_path)):
+        read(name, tmp_path)
+    with pytest.raises((UnusableFile, UsageError), match=str(tmp_path / "missing")):
+        read(name, tmp_path / "missing")
 
 
 def test_ukbench_has_groups_of_four_each_its_own_gallery(unpack):
@@ -172,13 +173,13 @@ def test_two_queries_of_one_image_are_kept_apart(oxford):
 )
 def test_an_oxford_file_that_is_wrong_is_named(oxford, name, text, words):
     (oxford / name).write_text(text)
-    with pytest.raises(UsageError, match=f"{name}: .*{words}"):
+    with pytest.raises(UnusableFile, match=f"{name}: .*{words}"):
         read("oxford5k", oxford)
 
 
 def test_a_list_that_is_missing_is_named(oxford):
     (oxford / "all_souls_1_ok.txt").unlink()
-    with pytest.raises(UsageError, match=r"all_souls_1_ok\.txt: cannot be read"):
+    with pytest.raises(UnusableFile, match=r"all_souls_1_ok\.txt: cannot be read"):
         read("oxford5k", oxford)
 
 
@@ -231,13 +232,13 @@ def test_a_revisited_query_without_positives_in_a_setup_has_nothing_relevant(rev
 )
 def test_revisited_labels_that_do_not_fit_are_refused_with_the_file(revisited, change):
     (revisited / "gnd_roxford5k.json").write_text(json.dumps(REVISITED | change))
-    with pytest.raises(UsageError, match=r"gnd_roxford5k\.json: "):
+    with pytest.raises(UnusableFile, match=r"gnd_roxford5k\.json: "):
         read("roxford5k", revisited)
 
 
 def test_revisited_labels_that_are_no_json_are_refused(revisited):
     (revisited / "gnd_roxford5k.json").write_bytes(b"\x80\x02}q\x00.")
-    with pytest.raises(UsageError, match=r"not what tools/convert_revisitop\.py writes"):
+    with pytest.raises(UnusableFile, match=r"not what tools/convert_revisitop\.py writes"):
         read("roxford5k", revisited)
 
 
@@ -265,13 +266,13 @@ def test_disc21_has_queries_of_nothing_that_is_there(unpack):
 )
 def test_a_disc21_truth_that_does_not_fit_is_refused(unpack, text, words):
     folder = unpack("R000001.jpg", "Q00001.jpg", **{"dev_ground_truth.csv": text})
-    with pytest.raises(UsageError, match=words):
+    with pytest.raises(UnusableFile, match=words):
         read("disc21", folder)
 
 
 def test_two_ground_truths_are_not_chosen_between(unpack):
     csv = {"dev_ground_truth.csv": "", "final_ground_truth.csv": ""}
-    with pytest.raises(UsageError, match=r"dev_ground_truth\.csv, final_ground_truth\.csv"):
+    with pytest.raises(UnusableFile, match=r"dev_ground_truth\.csv, final_ground_truth\.csv"):
         read("disc21", unpack("Q00001.jpg", **csv))
 
 
@@ -291,7 +292,7 @@ def test_sop_lists_its_pictures_products_and_kinds(unpack):
 @pytest.mark.parametrize(("text", "line"), [("path\n", 1), ("", 1), ("{}\n\n1 2 3\n", 3)])
 def test_a_sop_listing_that_is_wrong_is_refused_with_its_line(unpack, text, line):
     text = text.format("image_id class_id super_class_id path")
-    with pytest.raises(UsageError, match=rf"Ebay_test\.txt:{line}: "):
+    with pytest.raises(UnusableFile, match=rf"Ebay_test\.txt:{line}: "):
         read("sop", unpack(**{"Ebay_test.txt": text}))
 
 
@@ -314,10 +315,10 @@ def test_gldv2_has_public_and_private_queries_and_passes_over_the_ignored(unpack
 
 def test_a_gldv2_solution_that_is_wrong_is_refused_with_its_line(unpack):
     solution = {"retrieval_solution_v2.1.csv": "id,images,Usage\na,b,Secret\n"}
-    with pytest.raises(UsageError, match=r"retrieval_solution_v2\.1\.csv:2: "):
+    with pytest.raises(UnusableFile, match=r"retrieval_solution_v2\.1\.csv:2: "):
         read("gldv2", unpack("index/b.jpg", "test/a.jpg", **solution))
 
 
 def test_one_name_twice_is_refused(unpack):
-    with pytest.raises(UsageError, match="the same name"):
+    with pytest.raises(UnusableFile, match="the same name"):
         read("ukbench", unpack("a/ukbench00000.jpg", "b/ukbench00000.jpg"))

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from kpsearch.errors import UsageError
-from kpsearch.evaluation import read_truth
+from kpsearch.errors import UnusableFile, UsageError
+from kpsearch.evaluation import evaluate, read_truth
 
 HEADER = "path,instance,category,role,source\n"
 
@@ -20,7 +20,7 @@ def truth_of(tmp_path):
 
 
 def error_of(truth_of, text):
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(UnusableFile) as caught:
         truth_of(text)
     return str(caught.value)
 
@@ -179,11 +179,9 @@ def test_a_header_alone_is_refused(truth_of):
     assert "no pictures below the header" in error_of(truth_of, HEADER)
 
 
-def test_a_manifest_that_cannot_be_read_is_a_usage_error(tmp_path):
-    with pytest.raises(UsageError, match=r"none\.csv: cannot be read"):
+def test_a_manifest_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(UnusableFile, match=r"none\.csv: cannot be read"):
         read_truth(str(tmp_path / "none.csv"))
-    with pytest.raises(UsageError, match="cannot be read"):
-        read_truth(str(tmp_path))
 
 
 def test_a_folder_is_no_manifest(tmp_path):
@@ -202,3 +200,11 @@ def test_the_development_pictures_have_an_answer_to_every_query_of_a_catalogue()
     covers = [query for query in truth.queries() if query.source.startswith("SMVS")]
     assert covers
     assert all(len(truth.relevant(query)) == 1 for query in covers)
+
+
+def test_an_evaluation_without_queries_names_the_file(tmp_path):
+    path = tmp_path / "catalogue.csv"
+    path.write_text("path,instance,role\na.jpg,a,reference\nb.jpg,b,reference\n")
+    with pytest.raises(UnusableFile, match=r"catalogue\.csv: needs .* has 2 of the one and 0 of"):
+        evaluate(read_truth(str(path)), tmp_path / "index")
+    assert not (tmp_path / "index").exists()

@@ -4,7 +4,7 @@ import stat
 import numpy as np
 import pytest
 
-from kpsearch.errors import KpsearchError, UsageError
+from kpsearch.errors import KpsearchError, UnusableFile, UsageError
 from kpsearch.evaluation import read_run, write_run
 
 
@@ -128,12 +128,12 @@ def test_a_run_of_another_tool_is_read_in_the_order_of_its_scores(run):
 )
 def test_a_malformed_line_is_named(run, line, words):
     run.write_bytes(b"q Q0 z 1 1.0 t\n\n" + line + b"\n")
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(UnusableFile) as caught:
         read_run(str(run))
     assert "sift.run:3: " in str(caught.value)
     assert words in str(caught.value)
 
 
 def test_a_run_that_cannot_be_read_is_a_usage_error(run):
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UnusableFile, match="cannot be read"):
         read_run(str(run))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 
-from kpsearch.errors import UsageError
+from kpsearch.errors import UnusableFile
 from kpsearch.evaluation.datasets.layout import Layout
 from kpsearch.evaluation.datasets.pictures import pictures_below
 from kpsearch.evaluation.truth import Truth, TruthRow
@@ -26,7 +26,7 @@ _BLOCK = re.compile(r"original|strong|(?:jpegqual|crops)/(\d+)")
 def read(folder: str) -> Truth:
     """The ground truth of the blocks in ``folder``, one source for each but the originals."""
     if not os.path.isdir(os.path.join(folder, "original")):
-        raise UsageError(f"{folder}: no folder original in it; see docs/evaluation.md")
+        raise UnusableFile(f"{folder}: no folder original in it; see docs/evaluation.md")
     rows: dict[str, list[TruthRow]] = {}
     for path in pictures_below(folder):
         block = os.path.dirname(os.path.relpath(path, os.path.abspath(folder)))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from kpsearch.errors import UsageError
+from kpsearch.errors import UnusableFile
 from kpsearch.evaluation.datasets.layout import Layout
 from kpsearch.evaluation.datasets.pictures import (
     numbered_lines,
@@ -64,7 +64,7 @@ def _originals(file: str) -> dict[str, list[str]]:
             continue
         query, comma, reference = line.partition(",")
         if not comma or not _QUERY.fullmatch(query):
-            raise UsageError(f"{file}:{number}: expected {_HEADER}")
+            raise UnusableFile(f"{file}:{number}: expected {_HEADER}")
         if reference:
             originals.setdefault(query, []).append(reference)
     return originals

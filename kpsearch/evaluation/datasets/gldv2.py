@@ -14,7 +14,7 @@ import csv
 import os
 from collections.abc import Iterator
 
-from kpsearch.errors import UsageError
+from kpsearch.errors import UnusableFile
 from kpsearch.evaluation.datasets.layout import Layout
 from kpsearch.evaluation.datasets.pictures import (
     files_ending,
@@ -48,7 +48,7 @@ def _solution(folder: str) -> str:
         if os.path.basename(path).startswith("retrieval_solution")
     ]
     if len(found) != 1:
-        raise UsageError(
+        raise UnusableFile(
             f"{folder}: {len(found)} files retrieval_solution*.csv in it; keep the one to score by"
         )
     return found[0]
@@ -59,7 +59,7 @@ def _records(solution: str) -> Iterator[tuple[str, list[str], str]]:
     lines = numbered_lines(solution)[1:]
     for (number, _), fields in zip(lines, csv.reader(line for _, line in lines), strict=True):
         if len(fields) != 3 or fields[2] not in _USAGES:
-            raise UsageError(f"{solution}:{number}: expected id,images,Usage")
+            raise UnusableFile(f"{solution}:{number}: expected id,images,Usage")
         query, images, usage = fields
         if usage != "Ignored":
             yield query, images.split(), usage

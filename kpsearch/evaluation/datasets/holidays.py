@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from kpsearch.errors import UsageError
+from kpsearch.errors import UnusableFile
 from kpsearch.evaluation.datasets.layout import Layout
 from kpsearch.evaluation.datasets.pictures import pictures_by_stem
 from kpsearch.evaluation.truth import Truth, TruthRow
@@ -26,7 +26,7 @@ def read(folder: str) -> Truth:
         if (match := _NAME.fullmatch(stem))
     ]
     if not any(row.is_query for row in rows):
-        raise UsageError(f"{folder}: no query (100000.jpg, 100100.jpg ...) in it")
+        raise UnusableFile(f"{folder}: no query (100000.jpg, 100100.jpg ...) in it")
     return Truth(tuple(rows))
 
 

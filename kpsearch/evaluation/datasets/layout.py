@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kpsearch.errors import UnknownName
 from kpsearch.evaluation.protocols import PROTOCOLS, Protocol
@@ -17,9 +17,13 @@ class Layout:
 
     name: str
     read: Callable[[str], Truth]
-    """From the folder (of a manifest: the file) to the ground truth; raises `UsageError`."""
+    """From the folder (of a manifest: the file) to the ground truth; raises `UnusableFile`."""
     protocols: tuple[str, ...]
     """Names of the protocols that its labels serve, the usual one first."""
+
+    def load(self, place: str) -> Truth:
+        """What `read` gives, which knows ``place`` as its origin."""
+        return replace(self.read(place), origin=place)
 
     def protocol(self, name: str | None = None) -> Protocol:
         """The protocol named, the usual one without a name; raises `UnknownName`."""

@@ -14,7 +14,7 @@ import os
 from collections.abc import Mapping
 from functools import partial
 
-from kpsearch.errors import UsageError
+from kpsearch.errors import UnusableFile
 from kpsearch.evaluation.datasets.layout import Layout
 from kpsearch.evaluation.datasets.pictures import (
     files_ending,
@@ -35,7 +35,7 @@ def read(folder: str, *, source: str) -> Truth:
     pictures = pictures_by_stem(folder)
     files = files_ending(folder, _QUERY)
     if not files:
-        raise UsageError(f"{folder}: no file *{_QUERY} in it; unpack the ground truth there")
+        raise UnusableFile(f"{folder}: no file *{_QUERY} in it; unpack the ground truth there")
     queries = [_query(file, pictures, source=source) for file in files]
     return Truth(
         rows=(
@@ -55,7 +55,7 @@ def _query(file: str, pictures: Mapping[str, str], *, source: str) -> TruthRow:
     try:
         region = region_between(*(float(corner) for corner in corners))
     except (TypeError, ValueError) as error:
-        raise UsageError(f"{file}: expected a name and a rectangle x1 y1 x2 y2") from error
+        raise UnusableFile(f"{file}: expected a name and a rectangle x1 y1 x2 y2") from error
     (path,) = paths_of([name.removeprefix("oxc1_")], pictures, listed_in=file)
     landmark = os.path.basename(file).removesuffix(_QUERY)
     return TruthRow(path, landmark, "query", source=source, region=region)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from kpsearch.errors import UsageError
+from kpsearch.errors import UnusableFile
 from kpsearch.evaluation.datasets.layout import Layout
 from kpsearch.evaluation.datasets.pictures import paths_of, pictures_by_stem, the_file_ending
 from kpsearch.evaluation.datasets.rectangles import region_between
@@ -55,17 +55,17 @@ def _content(file: str) -> dict[str, Any]:
         with open(file, encoding="utf-8") as stream:
             content: dict[str, Any] = json.load(stream)
         if len(content["qimlist"]) != len(content["gnd"]):
-            raise UsageError(f"{file}: {len(content['gnd'])} labels for its queries")
+            raise UnusableFile(f"{file}: {len(content['gnd'])} labels for its queries")
         images = range(len(content["imlist"]))
         for known in content["gnd"]:
             region_between(*known["bbx"])
             numbers = [number for label in _LABELS for number in known[label]]
             if not all(isinstance(number, int) and number in images for number in numbers):
-                raise UsageError(f"{file}: a label names an image that is not in imlist")
+                raise UnusableFile(f"{file}: a label names an image that is not in imlist")
     except OSError as error:
-        raise UsageError(f"{file}: cannot be read: {error.strerror}") from error
+        raise UnusableFile(f"{file}: cannot be read: {error.strerror}") from error
     except (ValueError, TypeError, KeyError) as error:
-        raise UsageError(
+        raise UnusableFile(
             f"{file}: not what tools/convert_revisitop.py writes ({error!r}); convert again"
         ) from error
     return content

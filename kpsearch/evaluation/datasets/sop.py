@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from kpsearch.errors import UsageError
+from kpsearch.errors import UnusableFile
 from kpsearch.evaluation.datasets.layout import Layout
 from kpsearch.evaluation.datasets.pictures import numbered_lines
 from kpsearch.evaluation.truth import Truth, TruthRow
@@ -24,10 +24,10 @@ def read(folder: str) -> Truth:
     listing = os.path.join(folder, "Ebay_test.txt")
     lines = [(number, line.split(maxsplit=3)) for number, line in numbered_lines(listing)]
     if not lines or lines[0][1] != _HEADER:
-        raise UsageError(f"{listing}:1: expected the header {' '.join(_HEADER)}")
+        raise UnusableFile(f"{listing}:1: expected the header {' '.join(_HEADER)}")
     for number, fields in lines:
         if len(fields) != len(_HEADER):
-            raise UsageError(f"{listing}:{number}: {len(fields)} fields, expected {len(_HEADER)}")
+            raise UnusableFile(f"{listing}:{number}: {len(fields)} fields, expected {len(_HEADER)}")
     return Truth(tuple(_row(folder, product, path) for _, (_, product, _, path) in lines[1:]))
 
 

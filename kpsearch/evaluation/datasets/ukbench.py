@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from kpsearch.errors import UsageError
+from kpsearch.errors import UnusableFile
 from kpsearch.evaluation.datasets.layout import Layout
 from kpsearch.evaluation.datasets.pictures import pictures_by_stem
 from kpsearch.evaluation.truth import Truth, TruthRow
@@ -25,7 +25,7 @@ def read(folder: str) -> Truth:
         if (match := _NAME.fullmatch(stem))
     }
     if not numbers:
-        raise UsageError(f"{folder}: no ukbench00000.jpg or the like in it")
+        raise UnusableFile(f"{folder}: no ukbench00000.jpg or the like in it")
     return Truth(
         tuple(
             TruthRow(path, f"{number // 4:04d}", "both", source="UKBench")
