@@ -89,12 +89,13 @@ def effective_count(xy: npt.NDArray[np.floating], reach_px: float) -> float:
     """
     if len(xy) == 0:
         return 0.0
-    points = xy.astype(np.float64)
+    x, y = xy.astype(np.float64).T
     together = 0.0
-    for low in range(0, len(points), BLOCK):
-        apart = points[low : low + BLOCK, None] - points[None]
-        together += float(np.exp(-(apart**2).sum(axis=2) / (2 * reach_px**2)).sum())
-    return len(points) ** 2 / together
+    for low in range(0, len(x), BLOCK):
+        rows = slice(low, low + BLOCK)
+        squares = (x[rows, None] - x) ** 2 + (y[rows, None] - y) ** 2
+        together += float(np.exp(-squares / (2 * reach_px**2)).sum())
+    return len(x) ** 2 / together
 
 
 def elongation(sizes: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:

@@ -114,9 +114,16 @@ class MappedFile:
             raise IndexDamaged(f"{entry.name}: its structure is not what was written")
         self.entry = entry
         self._mapping = mapping
+        self._views: dict[str, npt.NDArray[Any]] = {}
 
     def array(self, name: str) -> npt.NDArray[Any]:
         """A view of one array; raises `IndexDamaged` if the file should have it and has not."""
+        view = self._views.get(name)
+        if view is None:
+            view = self._views[name] = self._view(name)
+        return view
+
+    def _view(self, name: str) -> npt.NDArray[Any]:
         place = self.entry.arrays.get(name)
         if place is None:
             raise IndexDamaged(f"{self.entry.name}: holds no array {name!r}")
