@@ -381,6 +381,23 @@ def test_what_makes_no_sense_is_a_usage_error(tmp_path, arguments):
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ["evaluate", "missing.csv"],
+        ["compare", "missing.trec", "--truth", "missing.csv"],
+        ["embed", "missing.onnx", "missing.jpg", "-o", "vectors.npz"],
+        ["index", "missing.jpg", "--vocabulary", "missing.h5"],
+        ["query", "missing.jpg"],
+    ],
+)
+def test_a_file_that_is_missing_is_a_failure(tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments, env={"KPSEARCH_INDEX": str(tmp_path / "index")})
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr
+
+
+@pytest.mark.parametrize(
     ("options", "words"),
     [
         (["--no-verify", "--verify-for", "20"], "--no-verify and --verify-for exclude each other"),
