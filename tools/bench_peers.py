@@ -31,7 +31,8 @@ from peers.gallery import drawn_queries, find_distractors, reduced_gallery
 from peers.keypoints import KeypointReader
 from peers.measure import Asked, Gallery, Measured, both, measure, search
 
-from kpsearch.errors import KpsearchError
+from kpsearch.cli.output import require_folder_place, require_place
+from kpsearch.errors import KpsearchError, UsageError
 from kpsearch.evaluation import SourceSummary, Truth, format_table, read_truth, write_run
 from kpsearch.parallel import single_threaded
 
@@ -115,7 +116,19 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error("--distractors are for --levels above 0")
     if given.model and not given.model.is_file():
         parser.error(f"--model {given.model}: there is no such file")
+    try:
+        check_places(given)
+    except UsageError as error:
+        parser.error(str(error))
     return given
+
+
+def check_places(given: argparse.Namespace) -> None:
+    """Raise `UsageError` where the figures could not be written that hours will go into."""
+    if given.json is not None:
+        require_place(os.fspath(given.json))
+    for folder in filter(None, (given.runs, given.work)):
+        require_folder_place(os.fspath(folder))
 
 
 def parts(text: str) -> list[str]:
@@ -152,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parse(arguments)
     try:
         run(given)
-    except (KpsearchError, ValueError) as error:
+    except (KpsearchError, ValueError, OSError) as error:
         sys.exit(f"bench_peers: {error}")
 
 

@@ -16,8 +16,10 @@ from __future__ import annotations
 import json
 import math
 import pickletools
+import reprlib
 import sys
 from collections.abc import Callable
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,13 @@ import numpy as np
 MAX_BYTES = 64 * 2**20
 KEYS = ("imlist", "qimlist", "gnd")
 LABELS = ("easy", "hard", "junk")
+MAX_LABELS = 1_000_000
+"""Written; a pickle of some bytes a query can stand for any number."""
+BAD_CONTENT = (
+    *(ValueError, LookupError, TypeError, AttributeError),
+    *(ArithmeticError, RecursionError),
+)
+"""What Python raises where the file is not what it should be."""
 
 
 class Refused(Exception):
@@ -109,10 +118,10 @@ class Machine:
 
     def since_mark(self) -> list[Any]:
         """What was pushed after the last mark, taken off the stack with it."""
-        at = max(i for i, item in enumerate(self.stack) if item is MARK)
-        items = self.stack[at + 1 :]
-        del self.stack[at:]
-        return items
+        items: list[Any] = []
+        while (item := self.stack.pop()) is not MARK:
+            items.append(item)
+        return items[::-1]
 
     def extend(self, items: list[Any]) -> None:
         """Add to the list on the stack."""
@@ -150,8 +159,11 @@ class Machine:
             target.value = decoded(dtype, content).reshape(shape, order="F" if by_columns else "C")
 
 
-def pairs(items: list[Any]) -> dict[Any, Any]:
-    return dict(zip(items[::2], items[1::2], strict=True))
+def pairs(items: list[Any]) -> dict[str, Any]:
+    keys = [key.decode("utf-8") if isinstance(key, bytes) else key for key in items[::2]]
+    if not all(isinstance(key, str) for key in keys):
+        raise Refused("it has a dict whose keys are no strings")
+    return dict(zip(keys, items[1::2], strict=True))
 
 
 def decoded(dtype: Array, content: str | bytes) -> np.ndarray:
@@ -164,14 +176,14 @@ def dtype_of(kind: str | bytes, *_: Any) -> Array:
     """What numpy makes of ``i8`` and the like; objects and records are refused."""
     text = kind.decode("ascii") if isinstance(kind, bytes) else kind
     if not text or text[0] not in "biufSU" or not text[1:].isdecimal():
-        raise Refused(f"it has an array of {text!r}, neither numbers nor strings")
+        raise Refused(f"it has an array of {shown(text)}, neither numbers nor strings")
     return Array(np.dtype(text))
 
 
 def as_bytes(text: str, encoding: str) -> bytes:
     """How Python 3 writes bytes in protocols below 3."""
     if encoding != "latin1":
-        raise Refused(f"it encodes a string as {encoding}")
+        raise Refused(f"it encodes a string as {shown(encoding)}")
     return text.encode("latin-1")
 
 
@@ -200,65 +212,85 @@ for module in ("numpy.core.multiarray", "numpy._core.multiarray"):  # before and
 
 
 def read(data: bytes) -> Any:
-    """The lists, dicts, strings and numbers in a pickle; arrays as lists, tuples too."""
+    """What a pickle holds: lists, tuples, dicts, strings, numbers and `Array`.
+
+    Parts may be shared, so that a small file stands for a tree without end: it is not walked here.
+    """
     machine = Machine()
     try:
         for opcode, argument, _ in pickletools.genops(data):
             machine.step(opcode.name, argument)
-        return plain(machine.stack.pop())
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
+        return machine.stack.pop()
+    except BAD_CONTENT as error:
         raise Refused(f"it is not a whole pickle ({error})") from error
-
-
-def plain(value: Any) -> Any:
-    """The same as JSON has it."""
-    if isinstance(value, Array):
-        return plain(value.value.tolist())
-    if isinstance(value, dict):
-        return {plain(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, bytes):
-        return value.decode("utf-8")
-    if value is None or (isinstance(value, str | int | float) and not isinstance(value, Name)):
-        return value
-    raise Refused(f"it holds a {type(value).__name__}")
 
 
 def ground_truth(content: Any) -> dict[str, Any]:
     """The parts of a ground truth, checked; whatever else the file holds is left behind."""
     if not isinstance(content, dict) or any(key not in content for key in KEYS):
         raise Refused(f"it has no {', '.join(KEYS)}: is it a gnd_*.pkl of revisitop?")
-    images = range(len(content["imlist"]))
-    names = {key: _strings(content[key], key) for key in KEYS[:2]}
-    known = [
-        {
-            "bbx": _rectangle(labels["bbx"]),
-            **{label: [int(number) for number in labels[label]] for label in LABELS},
-        }
-        for labels in content["gnd"]
-    ]
-    if len(known) != len(content["qimlist"]):
-        raise Refused(f"{len(known)} labels for {len(content['qimlist'])} queries")
-    if not all(number in images for labels in known for name in LABELS for number in labels[name]):
-        raise Refused("a label names an image that is not in imlist")
-    return {**names, "gnd": known}
+    images, queries = (_names(content[key], key) for key in KEYS[:2])
+    known = _items(content["gnd"], "gnd")
+    if len(known) != len(queries):
+        raise Refused(f"{len(known)} labels for {len(queries)} queries")
+    gnd = []
+    left = MAX_LABELS
+    for query, labels in zip(queries, known, strict=True):
+        gnd.append(_labelled(labels, query, len(images)))
+        left -= sum(len(gnd[-1][label]) for label in LABELS)
+        if left < 0:
+            raise Refused(f"it has more than {MAX_LABELS:,} labels")
+    return {"imlist": images, "qimlist": queries, "gnd": gnd}
 
 
-def _strings(names: Any, key: str) -> list[str]:
-    if not isinstance(names, list):
-        raise Refused(f"it is not a ground truth of revisitop: {key} is no list")
-    for number, name in enumerate(names):
-        if not isinstance(name, str) or not name:
-            raise Refused(f"entry {number} of {key} (counted from 0) is {name!r}, no name")
+def _items(value: Any, what: str) -> list[Any]:
+    """A list, tuple or array of one axis, as a list."""
+    items = value.value.tolist() if isinstance(value, Array) else value
+    if not isinstance(items, list | tuple):
+        raise Refused(f"it is not a ground truth of revisitop: {what} is no list")
+    return [item.value.item() if isinstance(item, Array) else item for item in items]
+
+
+def _names(value: Any, key: str) -> list[str]:
+    names: dict[str, int] = {}
+    for number, item in enumerate(_items(value, key)):
+        name = item.decode("utf-8") if isinstance(item, bytes) else item
+        entry = f"entry {number} of {key} (counted from 0) is {shown(name)}"
+        if not isinstance(name, str) or isinstance(name, Name) or not name:
+            raise Refused(f"{entry}, no name")
+        if names.setdefault(name, number) != number:
+            raise Refused(f"{entry}, as is entry {names[name]}")
     return list(names)
 
 
+def _labelled(labels: Any, query: str, images: int) -> dict[str, list[Any]]:
+    """Of one query: the rectangle, and the images that bear each label, none of them two."""
+    if not isinstance(labels, dict):
+        raise Refused(f"{query} has no bbx, {', '.join(LABELS)}")
+    found = {label: list(map(index, _items(labels[label], label))) for label in LABELS}
+    numbers = [number for of_label in found.values() for number in of_label]
+    if not all(0 <= number < images for number in numbers):
+        raise Refused(f"a label names an image that is not in imlist, for {query}")
+    if len(set(numbers)) < len(numbers):
+        raise Refused(f"an image bears two labels, or one twice, for {query}")
+    return {"bbx": _rectangle(labels["bbx"]), **found}
+
+
 def _rectangle(corners: Any) -> list[float]:
-    found = [float(corner) for corner in corners]
-    if len(found) != 4 or not all(map(math.isfinite, found)):
-        raise Refused(f"a bbx is {found}, not x1 y1 x2 y2")
-    return found
+    found = _items(corners, "bbx")
+    if (
+        len(found) != 4
+        or not all(isinstance(corner, int | float) and math.isfinite(corner) for corner in found)
+        or found[0] >= found[2]
+        or found[1] >= found[3]
+    ):
+        raise Refused(f"a bbx is {shown(found)}, not x1 y1 x2 y2, x1 < x2 and y1 < y2")
+    return list(map(float, found))
+
+
+def shown(value: Any) -> str:
+    """The beginning of it: what is shared may be without end when it is written out."""
+    return reprlib.repr(value)
 
 
 def convert(source: Path, target: Path) -> str:
@@ -267,7 +299,7 @@ def convert(source: Path, target: Path) -> str:
         raise Refused(f"it is larger than {MAX_BYTES >> 20} MiB")
     try:
         truth = ground_truth(read(source.read_bytes()))
-    except (KeyError, TypeError, ValueError) as error:
+    except BAD_CONTENT as error:
         raise Refused(f"it is not a ground truth of revisitop ({error!r})") from error
     target.write_text(json.dumps(truth), encoding="utf-8")
     return f"wrote {target}: {len(truth['qimlist'])} queries, {len(truth['imlist'])} images"
@@ -284,11 +316,6 @@ def main(arguments: list[str]) -> int:
     target = Path(arguments[1]) if arguments[1:] else source.with_suffix(".json")
     try:
         print(convert(source, target))
-    except RecursionError:
-        print(
-            f"convert_revisitop: {source}: it holds itself, or is nested too deep", file=sys.stderr
-        )
-        return 1
     except (Refused, OSError) as error:
         print(f"convert_revisitop: {source}: {error}", file=sys.stderr)
         return 1

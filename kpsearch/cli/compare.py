@@ -125,7 +125,7 @@ def compare(
         require_matplotlib()
     for folder in filter(None, (plots, html)):
         require_folder_place(folder)
-    request = read_request(runs, distances, facts, recipes, outputs, baseline)
+    request = read_request(runs, distances, facts, recipes, outputs, baseline=baseline, truth=place)
     data = layout_of(layout)
     scoring = data.protocol(protocol)
     truth = _truth(data, scoring, place, setup)

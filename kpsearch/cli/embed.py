@@ -45,7 +45,8 @@ def embed(
     its hash and how it was fed). The cosine of two pictures is the product of their vectors.
 
     Vectors are kept in FILE.npz.part until all are there: run again after it was stopped, it goes
-    on where it was, and embeds anew what has changed since.
+    on where it was, and embeds anew what has changed since. A picture for which the model gives
+    zeros alone is rejected: it has no cosine.
     """
     from kpsearch.cli.output import print_reject, progress_bars, require_place
     from kpsearch.embedding import embed_pictures
@@ -73,6 +74,12 @@ def embed(
         f"{len(report.rejects)} rejected" if report.rejects else "",
     ]
     click.echo(f"{', '.join(filter(None, counts))}; {report.facts.dimensions} dimensions")
+    if report.unfinished:
+        click.echo(
+            f"kpsearch: {output}.part stays: it has {report.unfinished} vectors of pictures that"
+            " were not asked for now; ask for them too, or remove it",
+            err=True,
+        )
     if strict and report.rejects:
         ctx.exit(REJECTS_UNDER_STRICT)
 

@@ -42,9 +42,13 @@ def _end(number: int, _: object) -> None:
 
 
 def _advice(arguments: list[str]) -> str:
-    if arguments[1:2] in (["index"], ["embed"]):
-        return "run it again and it goes on"
-    return "`kpsearch info INDEX` shows what was committed"
+    """What to do after an interrupt of the command line; empty where nothing was half done."""
+    match arguments[1:2]:
+        case ["index" | "embed"]:
+            return "; run it again and it goes on"
+        case ["remove" | "compact" | "recover"]:
+            return "; `kpsearch info INDEX` shows what was committed"
+    return ""
 
 
 class _Group(click.Group):
@@ -65,7 +69,7 @@ class _Group(click.Group):
         except KeyboardInterrupt as error:
             for ending in ENDINGS:  # the status is settled; Python itself would reset our handlers
                 signal.signal(ending, signal.SIG_IGN)
-            click.echo(f"kpsearch: interrupted; {_advice(sys.argv)}", err=True)
+            click.echo(f"kpsearch: interrupted{_advice(sys.argv)}", err=True)
             ctx.exit(TERMINATED if isinstance(error, _Terminated) else INTERRUPTED)
         except BrokenPipeError:
             # The reader of a pipe (head, less) has seen enough.

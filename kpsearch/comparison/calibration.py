@@ -114,8 +114,11 @@ def _folds(truth: Truth, seed: int) -> Iterator[tuple[list[TruthRow], list[Truth
     """The queries to learn from, and those to fuse; each query is fused once."""
     instances = sorted({row.instance for row in truth.queries()})
     folds = min(FOLDS, len(instances))
-    if folds < 2:
-        raise UsageError("calibrated fusion needs queries of two instances or more; fuse by :rrf")
+    if len({row.instance for row in truth.queries() if truth.relevant(row)}) < 2:
+        raise UsageError(
+            "calibrated fusion needs queries of two instances or more that have an answer;"
+            " fuse by :rrf"
+        )
     order = np.random.default_rng(seed).permutation(len(instances)).tolist()
     fold_of = {instances[at]: place % folds for place, at in enumerate(order)}
     known = [row for row in truth.queries() if truth.relevant(row)]

@@ -173,13 +173,14 @@ def _unit(vectors: Vectors) -> npt.NDArray[np.float32]:
     return wide.astype(np.float32)
 
 
-def first_zero(vectors: Vectors) -> int | None:
-    """The row of the first vector without a direction, None without any.
+def first_zero(vectors: Vectors, rows: npt.NDArray[np.intp]) -> int | None:
+    """The first of the (n,) ``rows`` whose vector has no direction, None without any.
 
     Its length is zero in 32 bits, where numbers below 1e-45 are.
     """
-    for start in range(0, len(vectors), _GALLERY_ROWS):
-        zero = ~np.any(np.asarray(vectors[start : start + _GALLERY_ROWS], np.float32), axis=1)
+    for start in range(0, len(rows), _GALLERY_ROWS):
+        block = rows[start : start + _GALLERY_ROWS]
+        zero = ~np.any(np.asarray(vectors[block], np.float32), axis=1)
         if zero.any():
-            return start + int(zero.argmax())
+            return int(block[zero.argmax()])
     return None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 import os
+import reprlib
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -57,11 +58,13 @@ def facts_beside(path: str) -> Facts:
     stages, size = measures.get("timings_ms"), measures.get("bytes_per_image")
     if stages is not None and not isinstance(stages, dict):
         raise UnusableFile(
-            f"{beside}: timings_ms is {stages!r}, not milliseconds by stage; {_ADVICE}"
+            f"{beside}: timings_ms is {reprlib.repr(stages)}, not milliseconds by stage; {_ADVICE}"
         )
     try:
         return Facts(
-            sum(_cost(ms, "timings_ms") for ms in stages.values()) if stages else None,
+            _cost(sum(_cost(ms, "timings_ms") for ms in stages.values()), "timings_ms")
+            if stages
+            else None,
             None if size is None else _cost(size, "bytes_per_image"),
         )
     except ValueError as error:
@@ -90,8 +93,8 @@ def parse_facts(text: str) -> tuple[str, Facts]:
 
 def _cost(value: Any, key: str) -> float:
     plain = isinstance(value, int | float) and not isinstance(value, bool)
-    if not plain or not math.isfinite(value) or value < 0:
-        raise ValueError(f"{key} is {value!r}; a number from 0 up is wanted")
+    if not plain or not 0 <= value <= sys.float_info.max:  # whole numbers of JSON have no bound
+        raise ValueError(f"{key} is {reprlib.repr(value)}; a number from 0 up is wanted")
     return float(value)
 
 

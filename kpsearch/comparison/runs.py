@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import xxhash
 
 from kpsearch.comparison.embedding_files import Embeddings, is_embedding_file, read_embeddings
@@ -13,7 +14,7 @@ from kpsearch.comparison.exact_search import Distance, first_zero, nearest
 from kpsearch.comparison.facts import Facts, facts_beside
 from kpsearch.comparison.identifiers import PictureNames
 from kpsearch.errors import UnusableFile
-from kpsearch.evaluation import Truth, TruthRow, read_run
+from kpsearch.evaluation import TrecRun, Truth, TruthRow, read_trec
 
 DEPTH = 1000
 """Hits kept of each ranking, as `kpsearch.evaluation.evaluate` does."""
@@ -74,7 +75,8 @@ def _from_trec(file: RunFile, truth: Truth, names: PictureNames, depth: int) -> 
     rankings: dict[str, Ranking] = {}
     strange_queries: list[str] = []
     strangers: dict[str, None] = {}
-    for identifier, hits in read_run(file.path).items():
+    read = read_trec(file.path)
+    for identifier, hits in read.rankings.items():
         query = names.query_of(identifier)
         if query is None:
             strange_queries.append(identifier)
@@ -91,10 +93,24 @@ def _from_trec(file: RunFile, truth: Truth, names: PictureNames, depth: int) -> 
         rankings,
         facts_beside(file.path),
         (
+            *_order_notes(read),
             *note("not used: query ids that the truth does not have", strange_queries),
             *note("counted as wrong hits: ids that are not references of the truth", strangers),
         ),
     )
+
+
+def _order_notes(run: TrecRun) -> Iterator[str]:
+    """Where the scores hardly are what most of the rankings were made by."""
+    several = sum(len(hits) > 1 for hits in run.rankings.values())
+    if 2 * len(run.against_ranks) > several:
+        yield from note(
+            "queries whose scores rise from rank to rank, read by score, the highest first; of"
+            " distances write the negative",
+            run.against_ranks,
+        )
+    if 2 * len(run.tied) > several:
+        yield from note("queries whose hits all have one score, read in the file's order", run.tied)
 
 
 def _hits(
@@ -144,11 +160,13 @@ def _from_embeddings(
         shown = f"; it has {_listed(embeddings.ids)}"
         raise UnusableFile(f"{file.path}: no vector of a {kind} of the truth{shown}")
     without = [r.path for r in truth.references() if r.path not in row_of]
-    _check_lengths(file, embeddings)
+    _check_lengths(
+        file, embeddings, [row_of[key] for key in (*gallery, *_asked_by(queries, row_of))]
+    )
     return Run(
         file.name,
         _search(file, embeddings, row_of, queries, gallery, truth, depth, progress),
-        Facts(bytes_per_image=embeddings.bytes_per_image).updated(facts_beside(file.path)),
+        Facts(bytes_per_image=embeddings.bytes_per_image).updated(_facts_if_any(file.path)),
         (
             *note("not used: ids that the truth does not have", strangers),
             *note("without a vector, so never found: references", without),
@@ -168,9 +186,7 @@ def _search(
     progress: Progress | None,
 ) -> dict[str, Ranking]:
     found = nearest(
-        embeddings.vectors[
-            [row_of[row.query_id if row.query_id in row_of else row.path] for row in queries]
-        ],
+        embeddings.vectors[[row_of[key] for key in _asked_by(queries, row_of)]],
         embeddings.vectors[[row_of[path] for path in gallery]],
         depth=depth + 1,
         distance=file.distance,
@@ -184,8 +200,24 @@ def _search(
     return rankings
 
 
-def _check_lengths(file: RunFile, embeddings: Embeddings) -> None:
-    zero = first_zero(embeddings.vectors) if file.distance == "cosine" else None
+def _asked_by(queries: Sequence[TruthRow], row_of: Mapping[str, int]) -> list[str]:
+    """Whose vector each query is asked with: its own, or that of the whole picture."""
+    return [row.query_id if row.query_id in row_of else row.path for row in queries]
+
+
+def _facts_if_any(path: str) -> Facts:
+    """Those beside embeddings, where a JSON is as often a model's settings."""
+    try:
+        return facts_beside(path)
+    except UnusableFile:
+        return Facts()
+
+
+def _check_lengths(file: RunFile, embeddings: Embeddings, rows: Sequence[int]) -> None:
+    """Raise `UnusableFile` where a vector that is compared, of ``rows``, has no cosine."""
+    if file.distance != "cosine":
+        return
+    zero = first_zero(embeddings.vectors, np.array(rows, np.intp))
     if zero is not None:
         raise UnusableFile(
             f"{file.path}: a vector of length zero has no direction to compare, that of"

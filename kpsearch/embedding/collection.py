@@ -36,6 +36,8 @@ class EmbeddingReport:
     resumed: int = 0
     """Those of them that an earlier run, which did not come to its end, had embedded."""
     rejects: list[Reject] = field(default_factory=list)
+    unfinished: int = 0
+    """Vectors of other pictures that an earlier run had made, and that are kept for it."""
 
 
 def embed_pictures(
@@ -53,11 +55,12 @@ def embed_pictures(
 
     A bad picture is a reject, never an exception. Vectors are kept in ``output``.part until all are
     there: a run that is stopped, however that happens, is gone on with by the next one, which reads
-    again what is new or has changed in size or time. Memory holds some 100 bytes a picture besides
-    its path; the disk, for a while, twice what the vectors take.
+    again what is new or has changed in size or time. Where that one was to embed other pictures
+    too, ``output``.part stays. Memory holds some 200 bytes a picture besides its path; the disk,
+    for a while, twice what the vectors take.
 
-    Raises `NotInstalled`, `UnusableModel`, `WrongFolder`, and `KpsearchError` where not a picture
-    is usable or ``output``.part is not.
+    Raises `NotInstalled`, `UnusableModel`, `WrongFolder`, `IndexLocked` where another run is at
+    work on ``output``, and `KpsearchError` where not a picture is usable or ``output``.part is not.
     """
     facts = Embedder(model, options).facts
     stash = Stash(f"{os.fspath(output)}.part", facts)
@@ -67,8 +70,9 @@ def embed_pictures(
         keys = job.embed(paths, n_jobs=n_jobs, limits=limits or WorkerLimits())
         if report.embedded:
             job.write(output, paths, keys)
-        done = report.embedded > 0 or not len(stash)
-    if done:
+            report.unfinished = stash.of_others(paths)
+        kept = report.unfinished if report.embedded else len(stash)
+    if not kept:
         stash.remove()
     if not report.embedded:
         tried = f"none of {len(paths)} files is a usable picture" if paths else "no picture found"
@@ -173,4 +177,7 @@ class _Embedding:
             vector = embedder.embed(image)
         except ImageRejected as error:
             return Reject(path, error.code, error.text)
+        if not vector.any():  # it has no cosine with anything
+            text = f"{self.facts.model}: gives nothing but zeros for it"
+            return Reject(path, "embedding_failed", text)
         return _Embedded(vector, image.facts.size_bytes, image.facts.mtime_ns)

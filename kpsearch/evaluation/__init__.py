@@ -24,7 +24,7 @@ from kpsearch.evaluation.protocols import PROTOCOLS, Measures, Protocol
 from kpsearch.evaluation.querying import RankedHit, Ranking
 from kpsearch.evaluation.run import Evaluation, evaluate, outcome_of
 from kpsearch.evaluation.table import format_table
-from kpsearch.evaluation.trec import read_run, write_run
+from kpsearch.evaluation.trec import TrecRun, read_run, read_trec, write_run
 from kpsearch.evaluation.truth import Setup, Truth, TruthRow
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "Ranking",
     "Setup",
     "SourceSummary",
+    "TrecRun",
     "Truth",
     "TruthRow",
     "average_precision",
@@ -56,6 +57,7 @@ __all__ = [
     "precision_at",
     "r_precision",
     "read_run",
+    "read_trec",
     "read_truth",
     "recall_at",
     "recall_at_precision",

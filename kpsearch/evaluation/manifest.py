@@ -26,12 +26,13 @@ def read_truth(path: str) -> Truth:
 
     Fields other than the path lose surrounding spaces; empty lines are skipped. Whether the
     pictures exist is not looked at. Raises `UnusableFile` naming file and line for a file that is
-    unreadable, empty or malformed, a path that is empty, holds a NUL or is a reference twice, and
-    a reference or query without instance.
+    unreadable, empty or malformed, a path that is empty, holds a NUL, is a reference twice or a
+    query for two instances, and a reference or query without instance.
     """
     folder = os.path.dirname(os.path.abspath(path))
     rows: list[TruthRow] = []
     reference_lines: dict[str, int] = {}
+    asked_for: dict[str, tuple[str, int]] = {}
     for line, record in _records(path):
         row = _row(record, folder=folder, where=f"{path}:{line}")
         if row.is_reference:
@@ -40,6 +41,13 @@ def read_truth(path: str) -> Truth:
                 raise UnusableFile(
                     f"{path}:{line}: {row.path!r} is already a reference on line {first};"
                     " keep one of the two"
+                )
+        if row.is_query:
+            instance, first = asked_for.setdefault(row.path, (row.instance, line))
+            if instance != row.instance:
+                raise UnusableFile(
+                    f"{path}:{line}: {row.path!r} is a query for {row.instance!r}, and for"
+                    f" {instance!r} on line {first}; keep one of the two"
                 )
         rows.append(row)
     if not rows:

@@ -17,6 +17,7 @@ import secrets
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from urllib.parse import quote, unquote_to_bytes
 
 from kpsearch.errors import KpsearchError, UnusableFile, UsageError
@@ -45,19 +46,62 @@ def read_run(path: str) -> dict[str, list[tuple[str, float]]]:
     Each is sorted by score as trec_eval does, ties in the order of the file; ranks and tags are
     not kept. Raises `UnusableFile` naming file and line for a malformed line or an id twice.
     """
-    rankings: dict[str, dict[str, float]] = {}
+    return read_trec(path).rankings
+
+
+@dataclass(frozen=True, slots=True)
+class TrecRun:
+    """What a run file holds, and for which queries its scores look wrong."""
+
+    rankings: dict[str, list[tuple[str, float]]]
+    """By query id, as `read_run` has them."""
+    against_ranks: tuple[str, ...]
+    """Queries where from one line to the next score and rank rise, or fall, together more often
+    than not: the scores are distances, perhaps."""
+    tied: tuple[str, ...]
+    """Queries of several hits with one score."""
+
+
+def read_trec(path: str) -> TrecRun:
+    """The same as `read_run`, with what of the scores is strange."""
+    found: dict[str, _Lines] = {}
     for number, line in enumerate(_read_bytes(path).splitlines(), start=1):
         if not line.strip():
             continue
-        qid, docid, score = _parse(line, where=f"{path}:{number}")
-        scores = rankings.setdefault(qid, {})
-        if docid in scores:
+        qid, docid, rank, score = _parse(line, where=f"{path}:{number}")
+        lines = found.setdefault(qid, _Lines())
+        if docid in lines.scores:
             raise UnusableFile(f"{path}:{number}: {docid!r} is ranked twice for query {qid!r}")
-        scores[docid] = score
-    return {
-        qid: sorted(scores.items(), key=lambda hit: hit[1], reverse=True)
-        for qid, scores in rankings.items()
+        lines.add(docid, rank, score)
+    rankings = {
+        qid: sorted(lines.scores.items(), key=lambda hit: hit[1], reverse=True)
+        for qid, lines in found.items()
     }
+    return TrecRun(
+        rankings,
+        tuple(qid for qid, lines in found.items() if lines.against > lines.along),
+        tuple(qid for qid, hits in rankings.items() if len(hits) > 1 and hits[0][1] == hits[-1][1]),
+    )
+
+
+@dataclass(slots=True)
+class _Lines:
+    """The lines of one query so far."""
+
+    scores: dict[str, float] = field(default_factory=dict)
+    along: int = 0
+    """Pairs of a line and the one before where the better rank has the higher score."""
+    against: int = 0
+    """And those where it has the lower one."""
+    last: tuple[int, float] | None = None
+
+    def add(self, docid: str, rank: int, score: float) -> None:
+        self.scores[docid] = score
+        if self.last is not None and rank != self.last[0] and score != self.last[1]:
+            together = (rank > self.last[0]) == (score > self.last[1])
+            self.against += together
+            self.along += not together
+        self.last = rank, score
 
 
 def _lines(qid: str, ranking: Ranking, tag: str) -> Iterator[str]:
@@ -75,19 +119,18 @@ def _lines(qid: str, ranking: Ranking, tag: str) -> Iterator[str]:
         yield f"{query} Q0 {_encode(docid)} {rank} {score!r} {tag}\n"
 
 
-def _parse(line: bytes, *, where: str) -> tuple[str, str, float]:
+def _parse(line: bytes, *, where: str) -> tuple[str, str, int, float]:
     fields = line.split()
     if len(fields) != 6:
         raise UnusableFile(f"{where}: {len(fields)} fields; expected qid Q0 docid rank score tag")
     qid, _, docid, rank, score, _ = fields
     try:
-        int(rank)
-        value = float(score)
+        place, value = int(rank), float(score)
     except ValueError as error:
         raise UnusableFile(f"{where}: rank and score must be numbers: {error}") from error
     if not math.isfinite(value):
         raise UnusableFile(f"{where}: the score {value} is not finite")
-    return _decode(qid), _decode(docid), value
+    return _decode(qid), _decode(docid), place, value
 
 
 def _encode(name: str) -> str:

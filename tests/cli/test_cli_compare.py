@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -194,6 +196,13 @@ def test_the_page_loads_nothing_and_takes_no_name_for_html(page):
         (["{f}/good.trec", "--facts", "x:ms=1"], "no run is called 'x'"),
         (["{f}/good.trec", "--fuse", "good=good+b"], "there is a run 'good'"),
         (["{f}/good.trec", "--write-run", "x=y"], "say NAME=FILE; there is good"),
+        (["{f}/good.trec", "--distance", "l2"], "there are no embeddings that it would be of"),
+        (["{f}/good.trec", "--distance", "good=l2"], "good is a TREC run, no embeddings"),
+        (["{f}/deep.npz", "--distance", "deep=l2", "--distance", "cosine"], "there are no embedd"),
+        (["{f}/deep.npz", "--distance", "l2", "--distance", "cosine"], "l2 was said before"),
+        (["{f}/deep.npz", "--distance", "=l2"], "name the run before the ="),
+        (["{f}/good.trec", "--facts", "good:ms=1", "--facts", "good:ms=2"], "costs of good were"),
+        (["{f}/good.trec", ""], "an empty path names no run"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(folder, arguments, complaint):
@@ -220,6 +229,46 @@ def test_where_no_run_can_be_written_is_told_before_the_runs_are_read(tmp_path):
     result = compare(tmp_path, tmp_path / "a.trec", "--write-run", f"a={tmp_path}/no/b.trec")
     assert result.exit_code == 2
     assert "there is no folder" in result.stderr
+
+
+@pytest.mark.parametrize("target", ["good.trec", "sub/../good.trec", "manifest.csv", "good.json"])
+def test_what_is_read_is_not_written_over(folder, tmp_path, target):
+    own = Path(shutil.copytree(folder, tmp_path / "own"))
+    (own / "sub").mkdir()
+    before = (own / target).read_bytes()
+    result = compare(own, own / "good.trec", "--write-run", f"good={own}/{target}")
+    assert result.exit_code == 2
+    assert "the file is read, or written, already" in result.stderr
+    assert (own / target).read_bytes() == before
+
+
+def test_two_runs_are_not_written_to_one_file(folder, tmp_path):
+    runs = (folder / "good.trec", folder / "deep.npz")
+    (tmp_path / "link").symlink_to(tmp_path)
+    outputs = (f"good={tmp_path}/x.trec", f"deep={tmp_path}/link/x.trec")
+    result = compare(folder, *runs, "--write-run", outputs[0], "--write-run", outputs[1])
+    assert result.exit_code == 2
+    assert "written, already" in result.stderr
+    assert os.listdir(tmp_path) == ["link"]
+
+
+def test_the_ids_of_vectors_are_not_written_over(tmp_path):
+    small_truth(tmp_path, 2)
+    (tmp_path / "v.txt").write_text("0\n")
+    result = compare(tmp_path, tmp_path / "v.npy", "--write-run", f"v={tmp_path}/v.txt")
+    assert result.exit_code == 2
+    assert (tmp_path / "v.txt").read_text() == "0\n"
+
+
+def test_a_run_of_distances_is_said_on_stderr_and_in_json(folder, tmp_path):
+    lines = [
+        f"q{n} Q0 {(n + rank) % ITEMS} {rank} {rank}.5 x" for n in range(ITEMS) for rank in range(3)
+    ]
+    (tmp_path / "far.trec").write_text("\n".join(lines))
+    result = compare(folder, tmp_path / "far.trec", "--json")
+    assert "far: 6 queries whose scores rise from rank to rank" in result.stderr
+    (note,) = json.loads(result.stdout)["runs"]["far"]["notes"]
+    assert "of distances write the negative" in note
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,24 @@ def pictures(tmp_path):
     return folder
 
 
+def test_embed_says_that_it_keeps_what_a_larger_job_had_done(model, pictures, tmp_path):
+    out, png = tmp_path / "v.npz", pictures / "0.png"
+    with Stash(f"{out}.part", Embedder(model).facts) as stash:
+        stash.add(stash.key(str(pictures / "1.png"), 1, 1), np.zeros(CHANNELS, np.float32))
+    result = run("embed", model, png, "-o", out, "-j", 1)
+    assert (result.exit_code, result.stdout) == (0, f"1 embedded; {CHANNELS} dimensions\n")
+    assert f"{out}.part stays: it has 1 vectors of pictures" in result.stderr
+    assert "stays" not in run("embed", model, pictures, "-o", out, "-j", 1).stderr
+    assert not os.path.exists(f"{out}.part")
+
+
+def test_embed_ends_with_the_status_of_a_lock_where_another_run_is_at_work(
+    model, pictures, tmp_path
+):
+    with Stash(tmp_path / "v.npz.part", Embedder(model).facts):
+        assert run("embed", model, pictures, "-o", tmp_path / "v.npz").exit_code == 6
+
+
 def test_embed_writes_vectors_and_names_what_it_rejects(model, pictures, tmp_path):
     (pictures / "bad.jpg").write_bytes(b"none")
     out = tmp_path / "vectors.npz"

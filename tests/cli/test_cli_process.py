@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import cv2
 import pytest
 
 from kpsearch.index import IndexWriter
+from tests.comparisons import small_truth
 from tests.textures import textured
 
 HEAVY = ["numpy", "cv2", "h5py", "sklearn", "PIL", "joblib", "xxhash", "tqdm"]
@@ -121,3 +123,16 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(program):
     check = f"import sys\n{program}\nprint(sorted(set({HEAVY}) & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", check], capture_output=True, check=True)
     assert found.stdout.splitlines()[-1] == b"[]"
+
+
+def test_an_interrupted_comparison_speaks_of_no_index(tmp_path):
+    """It reads a pipe, so that it is known where it is."""
+    manifest, run = small_truth(tmp_path), tmp_path / "run.trec"
+    os.mkfifo(run)
+    command = [sys.executable, "-c", MAIN, "compare", run, "--truth", manifest]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        with run.open("wb"):  # once the other end is open
+            process.send_signal(signal.SIGINT)
+            assert process.wait() == 130
+        assert process.stderr is not None
+        assert process.stderr.read() == b"kpsearch: interrupted\n"

@@ -171,6 +171,9 @@ def test_distractors_come_from_the_folder_and_are_no_reference(catalogue: Path) 
         (["--peers", "kpsearch,zzz"], "no peer is called zzz; known: asmk, brute-force"),
         (["--distractors", "folder"], "--distractors are for --levels above 0"),
         (["--model", "none.onnx"], "--model none.onnx: there is no such file"),
+        (["--json", "/none/x.json"], "/none/x.json: there is no folder /none"),
+        (["--runs", f"{__file__}/runs"], "is a file; name a folder to write in"),
+        (["--work", __file__], "is a file; name a folder to write in"),
     ],
 )
 def test_an_option_that_means_nothing_is_refused(

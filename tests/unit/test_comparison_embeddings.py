@@ -279,6 +279,16 @@ def test_a_vector_of_length_zero_has_no_cosine_but_a_distance(tmp_path):
     assert embedded(tmp_path, vectors, distance="l2").rankings
 
 
+def test_a_vector_of_length_zero_that_is_not_asked_for_costs_nothing(tmp_path):
+    manifest = small_truth(tmp_path)
+    vectors = np.array([[1, 0], [1, 1], [0, 0]], np.float32)
+    npz(tmp_path / "e.npz", ids=np.array(["0", "q0", "stranger"]), vectors=vectors)
+    assert len(loaded(tmp_path / "e.npz", manifest).rankings) == 1
+    npz(tmp_path / "e.npz", ids=np.array(["0", "q0", "q1"]), vectors=vectors)
+    with pytest.raises(UnusableFile, match=r"length zero.*'q1'"):
+        loaded(tmp_path / "e.npz", manifest)
+
+
 def test_equal_vectors_score_equally_wherever_they_stand():
     rng = np.random.default_rng(3)
     gallery = np.repeat(rng.normal(size=(1, 67)), 9001, axis=0).astype(np.float32)

@@ -104,6 +104,15 @@ def test_calibration_needs_right_and_wrong_hits():
         fuse(CALIBRATED, RUNS, plain_truth({"one": 1}))
 
 
+def test_calibration_needs_two_instances_that_have_an_answer():
+    """However many queries of nothing there are beside them."""
+    kept = next(row for row in TRUTH.queries())
+    gone = [row for row in TRUTH.rows if row.is_reference and row.instance != kept.instance]
+    truth = dataclasses.replace(TRUTH, rows=tuple(row for row in TRUTH.rows if row not in gone))
+    with pytest.raises(UsageError, match="of two instances or more that have an answer"):
+        fuse(CALIBRATED, {"print": PRINT, "solid": SOLID}, truth)
+
+
 def test_a_recipe_is_read():
     assert parse_recipe("x=a+b") == Recipe("x", ("a", "b"), "rrf")
     assert parse_recipe("x=a+b+c:calibrated") == Recipe("x", ("a", "b", "c"), "calibrated")

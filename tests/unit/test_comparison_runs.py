@@ -117,7 +117,18 @@ def test_costs_are_read_beside_a_run(tmp_path, manifest):
     assert loaded(file, manifest).facts == Facts(3.5, 900.5)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"bytes_per_image": "9"}', '{"timings_ms": [1]}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"bytes_per_image": "9"}',
+        '{"timings_ms": [1]}',
+        pytest.param('{"bytes_per_image": 1%s}' % ("0" * 400), id="beyond floating point"),
+        pytest.param('{"timings_ms": {"a": 1%s}}' % ("0" * 400), id="a time beyond it"),
+        '{"timings_ms": {"a": 1e308, "b": 1e308}}',
+    ],
+)
 def test_a_file_beside_a_run_that_is_something_else_is_an_error(tmp_path, manifest, text):
     file = write_trec(tmp_path / "r.trec", {"q0": ["0"]})
     (tmp_path / "r.json").write_text(text)
@@ -125,12 +136,42 @@ def test_a_file_beside_a_run_that_is_something_else_is_an_error(tmp_path, manife
         loaded(file, manifest)
 
 
+@pytest.mark.parametrize("text", ["{", "[1]", '{"timings_ms": 3}', '{"epochs": 9}'])
+def test_a_file_beside_embeddings_that_is_something_else_is_none_of_ours(tmp_path, manifest, text):
+    np.savez(tmp_path / "e.npz", ids=np.array(["0", "q0"]), vectors=np.eye(2) + 1)
+    (tmp_path / "e.json").write_text(text)
+    assert loaded(tmp_path / "e.npz", manifest).facts == Facts(None, 16)
+
+
+def test_scores_that_contradict_the_ranks_are_noted_not_believed(tmp_path, manifest):
+    lines = [
+        f"q{n} Q0 {hit} {rank} {rank / 9} x" for n in range(4) for rank, hit in enumerate("0123")
+    ]
+    file = tmp_path / "r.trec"
+    file.write_text("\n".join(lines))
+    run = loaded(file, manifest)
+    assert found(run, tmp_path) == ["3.jpg", "2.jpg", "1.jpg", "0.jpg"]
+    assert run.notes[0].startswith("4 queries whose scores rise from rank to rank")
+    few = [f"q0 Q0 {hit} {rank} {rank} x" for rank, hit in enumerate("0123")]
+    others = [f"q{n} Q0 {hit} {rank} -{rank} x" for n in (1, 2) for rank, hit in enumerate("01")]
+    file.write_text("\n".join(few + others))
+    assert loaded(file, manifest).notes == ()
+
+
+def test_scores_that_are_all_tied_are_noted(tmp_path, manifest):
+    file = tmp_path / "r.trec"
+    file.write_text("q0 Q0 1 1 5 x\nq0 Q0 0 2 5 x\nq1 Q0 0 1 5 x\n")
+    run = loaded(file, manifest)
+    assert found(run, tmp_path) == ["1.jpg", "0.jpg"]
+    assert run.notes == ("1 queries whose hits all have one score, read in the file's order: 'q0'",)
+
+
 def test_costs_are_given_by_name():
     assert parse_facts("a:b:ms=1.5,bytes=2") == ("a:b", Facts(1.5, 2.0))
     assert parse_facts("a:bytes=0") == ("a", Facts(None, 0.0))
 
 
-@pytest.mark.parametrize("text", ["a", "a:", ":ms=1", "a:ms=x", "a:ms=-1", "a:ms=nan", "a:kb=1"])
+@pytest.mark.parametrize("text", ["a", "a:", ":ms=1", "a:ms=x", "a:ms=-1", "a:ms=1e999", "a:kb=1"])
 def test_costs_that_make_no_sense_are_refused(text):
     with pytest.raises(UsageError, match=f"--facts {text}"):
         parse_facts(text)

@@ -48,10 +48,22 @@ def with_arrays():
     }
 
 
-def with_rectangle(corners):
-    """The same, with another rectangle for the first query."""
+def with_labels(**changes):
+    """The same, with other labels, or another rectangle, for the first query."""
     first, second = TRUTH["gnd"]
-    return TRUTH | {"gnd": [first | {"bbx": corners}, second]}
+    return TRUTH | {"gnd": [first | changes, second]}
+
+
+def with_rectangle(corners):
+    return with_labels(bbx=corners)
+
+
+def without_end():
+    """A list of two lists of two lists ..., sixty deep: small as long as nobody walks it."""
+    item = []
+    for _ in range(60):
+        item = [item, item]
+    return item
 
 
 class Result(NamedTuple):
@@ -138,9 +150,24 @@ def test_a_pickle_that_would_run_something_is_refused_and_runs_nothing(convert, 
         ),
         (TRUTH | {"imlist": "abcd"}, "imlist is no list"),
         (TRUTH | {"qimlist": ["q", ""]}, "entry 1 of qimlist (counted from 0) is '', no name"),
-        (with_rectangle([1, 2, float("nan"), 4]), "a bbx is [1.0, 2.0, nan, 4.0]"),
+        (with_rectangle([1, 2, float("nan"), 4]), "a bbx is [1, 2, nan, 4]"),
         (with_rectangle(np.array([0, 0, np.inf, 4])), "a bbx is [0.0, 0.0, inf, 4.0]"),
-        (with_rectangle([1, 2, 3]), "a bbx is [1.0, 2.0, 3.0], not x1 y1 x2 y2"),
+        (with_rectangle([1, 2, 3]), "a bbx is [1, 2, 3], not x1 y1 x2 y2"),
+        (with_rectangle([5, 1, 1, 5]), "a bbx is [5, 1, 1, 5], not x1 y1 x2 y2, x1 < x2"),
+        (with_rectangle([1, 5, 5, 5]), "and y1 < y2"),
+        (with_rectangle([0, 0, 10**400, 4]), "OverflowError"),
+        (with_rectangle(["1", "2", "3", "4"]), "a bbx is ['1', '2', '3', '4']"),
+        (with_labels(easy=[float("inf")]), "'float' object cannot be interpreted as an integer"),
+        (with_labels(easy=[0.7]), "'float' object cannot be interpreted as an integer"),
+        (with_labels(easy=np.array([0.0])), "'float' object cannot be interpreted as an integer"),
+        (with_labels(easy=["1"]), "'str' object cannot be interpreted as an integer"),
+        (with_labels(easy=[-1]), "a label names an image that is not in imlist"),
+        (with_labels(easy=[0, 1]), "two labels, or one twice, for all_souls_000013"),
+        (with_labels(junk=[2, 2]), "two labels, or one twice, for all_souls_000013"),
+        (TRUTH | {"imlist": ["a", "b", "c", "a"]}, "entry 3 of imlist (counted from 0) is 'a', as"),
+        (TRUTH | {"qimlist": ["q", "q"]}, "entry 1 of qimlist (counted from 0) is 'q', as"),
+        (TRUTH | {"gnd": [TRUTH["gnd"][0], 3]}, "x_query has no bbx, easy, hard, junk"),
+        (TRUTH | {"x": {1: 2}}, "a dict whose keys are no strings"),
     ],
 )
 def test_what_is_no_ground_truth_is_refused_with_the_reason(convert, content, words):
@@ -148,6 +175,30 @@ def test_what_is_no_ground_truth_is_refused_with_the_reason(convert, content, wo
     assert result.returncode == 1
     assert words in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_lists_that_are_shared_without_end_are_not_walked(convert, tmp_path):
+    assert convert(pickle.dumps(TRUTH | {"unused": without_end()})).returncode == 0
+    assert json.loads((tmp_path / "gnd.json").read_text()) == TRUTH
+    for content in (
+        TRUTH | {"imlist": without_end()},
+        TRUTH | {"gnd": without_end()},
+        with_labels(easy=without_end()),
+        with_rectangle(without_end()),
+    ):
+        assert convert(pickle.dumps(content)).returncode == 1
+    shared_key = b")" + b"q\x00h\x00\x86" * 60  # a tuple: its hash would walk it
+    assert "no strings" in convert(b"\x80\x02}" + shared_key + b"Ns.").stderr
+
+
+def test_labels_that_all_queries_share_are_not_written_out_without_measure(convert):
+    shared = {"bbx": [0, 0, 1, 1], "easy": np.arange(5_000), "hard": [], "junk": []}
+    content = {
+        "imlist": [f"i{number}" for number in range(5_000)],
+        "qimlist": [f"q{number}" for number in range(201)],
+        "gnd": [shared] * 201,
+    }
+    assert "more than 1,000,000 labels" in convert(pickle.dumps(content)).stderr
 
 
 @pytest.mark.parametrize(

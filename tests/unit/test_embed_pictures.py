@@ -17,12 +17,13 @@ import pytest
 
 from kpsearch.comparison import read_embeddings
 from kpsearch.embedding import Embedder, embed_pictures
+from kpsearch.embedding import stash as stash_module
 from kpsearch.embedding.archive import write_embeddings
 from kpsearch.embedding.stash import COMMIT_PICTURES, Stash
-from kpsearch.errors import KpsearchError, WrongFolder
+from kpsearch.errors import IndexLocked, KpsearchError, WrongFolder
 from kpsearch.images import read_image
 from kpsearch.options import EmbeddingFacts, EmbeddingOptions
-from tests.models import CHANNELS, convolution, save
+from tests.models import CHANNELS, channel_means, convolution, save
 from tests.textures import textured
 
 PICTURES = 3 * COMMIT_PICTURES
@@ -180,9 +181,52 @@ def test_two_runs_for_one_file_exclude_each_other(model, few, tmp_path):
     facts = Embedder(model).facts
     with (
         Stash(tmp_path / "v.npz.part", facts),
-        pytest.raises(KpsearchError, match=r"v\.npz\.part: another run is at work on it"),
+        pytest.raises(IndexLocked, match=r"v\.npz\.part: another run is at work on it"),
     ):
         embed_pictures(few, model, tmp_path / "v.npz")
+
+
+def test_a_place_where_nothing_can_be_kept_is_named(model, few, tmp_path):
+    (tmp_path / "v.npz.part").mkdir()
+    with pytest.raises(KpsearchError, match=r"v\.npz\.part: cannot be opened or made; "):
+        embed_pictures(few, model, tmp_path / "v.npz")
+
+
+def test_what_slow_pictures_gave_is_confirmed_by_time(model, few, tmp_path, monkeypatch):
+    monkeypatch.setattr(stash_module, "COMMIT_SECONDS", 0.0)
+    facts = Embedder(model).facts
+    with Stash(tmp_path / "a.part", facts) as stash:
+        key = stash.key(*as_it_is(few[0]))
+        stash.add(key, np.zeros(CHANNELS, np.float32))
+        shutil.copy(tmp_path / "a.part", tmp_path / "b.part")  # what a kill would leave
+        with Stash(tmp_path / "b.part", facts) as copy:
+            assert key in copy
+
+
+def test_what_another_job_had_done_is_kept_for_it(model, many, undisturbed, tmp_path):
+    output = tmp_path / "v.npz"
+    kill("embedding", KILLED_AFTER, model, output, many)
+    report = embed_pictures(many[:2], model, output)
+    assert (report.embedded, report.resumed) == (2, 2)
+    assert report.unfinished >= 2 * COMMIT_PICTURES - 3
+    report = embed_pictures(many, model, output)
+    assert report.resumed >= 2 * COMMIT_PICTURES - 1
+    assert report.unfinished == 0
+    assert output.read_bytes() == undisturbed
+    assert sorted(os.listdir(tmp_path)) == ["v.npz"]
+
+
+def test_a_picture_that_the_model_makes_nothing_of_is_a_reject(few, tmp_path):
+    model = save(tmp_path, channel_means(["n", 3, 16, 16]), "means.onnx")
+    black = cv2.imencode(".png", np.zeros((20, 20, 3), np.uint8))[1]
+    Path(few[1]).write_bytes(black.tobytes())
+    options = EmbeddingOptions(mean=(0, 0, 0), std=(1, 1, 1), scale=1.0)
+    report = embed_pictures(few, model, tmp_path / "v.npz", options)
+    assert [(reject.path, reject.code) for reject in report.rejects] == [
+        (few[1], "embedding_failed")
+    ]
+    assert "nothing but zeros" in report.rejects[0].text
+    assert all(vector.any() for vector in vectors_in(tmp_path / "v.npz").values())
 
 
 def test_a_vector_of_a_wrong_length_is_damage(model, few, tmp_path):

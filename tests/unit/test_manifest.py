@@ -156,6 +156,12 @@ def test_a_group_of_four_is_four_pictures_that_are_their_own_gallery(truth_of, r
         (HEADER + ",x,,query,\n", 2, "the path is empty"),
         (HEADER + "a\0.jpg,x,,query,\n", 2, "NUL"),
         (HEADER + "a.jpg,x,,both,\n\nsub/../a.jpg,y,,reference,\n", 4, "reference on line 2"),
+        (
+            HEADER + "a.jpg,x,,query,\n./a.jpg,y,,query,\n",
+            3,
+            "a query for 'y', and for 'x' on line 2",
+        ),
+        (HEADER + "a.jpg,x,,both,\na.jpg,y,,query,\n", 3, "a query for 'y', and for 'x' on line 2"),
         (HEADER + "a.jpg,x,,both\n", 2, "4 fields, but the header names 5 columns"),
         (HEADER + "a.jpg,x,,both,,\n", 2, "6 fields"),
         (HEADER + '"a\nb.jpg",x,,both,\nc.jpg,x,,both\n', 4, "4 fields"),
@@ -168,6 +174,11 @@ def test_an_error_names_file_and_line(truth_of, text, line, words):
     message = error_of(truth_of, text)
     assert f"truth.csv:{line}: " in message
     assert words in message
+
+
+def test_a_query_may_be_asked_twice_for_the_same_thing(truth_of):
+    truth = truth_of(HEADER + "r.jpg,x,,reference,\n" + "a.jpg,x,,query,\n" * 2)
+    assert [len(truth.relevant(row)) for row in truth.queries()] == [1, 1]
 
 
 @pytest.mark.parametrize("text", [b"", b"\xef\xbb\xbf", b"\r\n\n"])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kpsearch.errors import KpsearchError, UnusableFile, UsageError
-from kpsearch.evaluation import read_run, write_run
+from kpsearch.evaluation import read_run, read_trec, write_run
 
 
 @pytest.fixture
@@ -112,6 +112,21 @@ def test_a_run_of_another_tool_is_read_in_the_order_of_its_scores(run):
         "1": [("100%", 0.7), ("low", 0.5), ("tie", 0.5)],
         "2": [("other", 3.0)],
     }
+
+
+def test_queries_whose_scores_look_wrong_are_named(run):
+    run.write_text(
+        "falls Q0 a 1 3 x\nfalls Q0 b 2 2 x\nfalls Q0 c 3 4 x\nfalls Q0 d 4 1 x\n"
+        "rises Q0 a 1 .1 x\nrises Q0 b 2 .3 x\nrises Q0 c 3 .2 x\nrises Q0 d 4 .5 x\n"
+        "backwards Q0 b 2 1 x\nbackwards Q0 a 1 2 x\n"
+        "tied Q0 a 1 7 x\ntied Q0 b 2 7 x\n"
+        "unranked Q0 a 0 1 x\nunranked Q0 b 0 2 x\n"
+        f"one Q0 a {9**999} 1 x\n"
+    )
+    found = read_trec(str(run))
+    assert found.against_ranks == ("rises",)
+    assert found.tied == ("tied",)
+    assert found.rankings == read_run(str(run))
 
 
 @pytest.mark.parametrize(
