@@ -17,10 +17,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
+from operator import not_
 
 import numpy as np
 import numpy.typing as npt
 
+from kpsearch.comparison.instances import instance_key
 from kpsearch.comparison.logistic import LogisticCurve, fit_curve
 from kpsearch.comparison.runs import Ranking, Run
 from kpsearch.errors import UsageError
@@ -71,7 +74,7 @@ def calibrated_rankings(runs: Sequence[Run], truth: Truth, seed: int) -> dict[st
     A picture that a run does not return gets from it the log-odds of the last one it does, or
     those of pictures that it leaves out in general, whichever are less; from a run without a hit,
     0. Equal sums are in the order of the first run. Raises `UsageError` for less than two
-    instances, and for a run without relevant or without other hits.
+    instances with an answer, and for a run without relevant or without other hits.
     """
     fused: dict[str, Ranking] = {}
     for taught, asked in _folds(truth, seed):
@@ -84,7 +87,10 @@ def calibrated_rankings(runs: Sequence[Run], truth: Truth, seed: int) -> dict[st
 
 
 def fit_calibration(run: Run, truth: Truth, queries: Sequence[TruthRow]) -> Calibration:
-    """What the hits of ``run`` for ``queries`` teach about its scores."""
+    """What the hits of ``run`` for ``queries`` teach about its scores.
+
+    Those for a query of nothing in the catalogue are all wrong, and teach that.
+    """
     counted = [(row, _without_junk(run, truth, row)) for row in queries]
     taught = [(row, ranking) for row, ranking in counted if ranking]
     scores = [_scores(ranking) for _, ranking in taught]
@@ -112,21 +118,22 @@ def _without_junk(run: Run, truth: Truth, row: TruthRow) -> Ranking:
 
 def _folds(truth: Truth, seed: int) -> Iterator[tuple[list[TruthRow], list[TruthRow]]]:
     """The queries to learn from, and those to fuse; each query is fused once."""
-    instances = sorted({row.instance for row in truth.queries()})
-    folds = min(FOLDS, len(instances))
-    if len({row.instance for row in truth.queries() if truth.relevant(row)}) < 2:
+    queries = truth.queries()
+    instances = sorted({instance_key(row) for row in queries})
+    answered = {instance_key(row) for row in queries if truth.relevant(row)}
+    folds = min(FOLDS, len(answered))
+    if folds < 2:
         raise UsageError(
-            "calibrated fusion needs queries of two instances or more that have an answer;"
+            "calibrated fusion needs queries of two instances or more that are in the catalogue;"
             " fuse by :rrf"
         )
-    order = np.random.default_rng(seed).permutation(len(instances)).tolist()
-    fold_of = {instances[at]: place % folds for place, at in enumerate(order)}
-    known = [row for row in truth.queries() if truth.relevant(row)]
+    shuffled = np.random.default_rng(seed).permutation(len(instances)).tolist()
+    # Those with an answer first, so that every fold has some of them to learn from.
+    order = sorted((instances[at] for at in shuffled), key=lambda key: key not in answered)
+    fold_of = {instance: place % folds for place, instance in enumerate(order)}
     for fold in range(folds):
-        yield (
-            [row for row in known if fold_of[row.instance] != fold],
-            [row for row in truth.queries() if fold_of[row.instance] == fold],
-        )
+        asked = [fold_of[instance_key(row)] == fold for row in queries]
+        yield list(compress(queries, map(not_, asked))), list(compress(queries, asked))
 
 
 def _summed(rankings: Sequence[Ranking], calibrations: Sequence[Calibration]) -> Ranking:

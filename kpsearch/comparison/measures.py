@@ -52,20 +52,28 @@ class Figures:
     metrics: tuple[Metric, ...]
     outcomes: Sequence[Sequence[QueryOutcome]]
     """Of each run, in the same order of queries."""
+    instances: npt.NDArray[np.intp]
+    """(queries,) a number for what each is of."""
     by_query: npt.NDArray[np.float64]
     """(runs, queries, measures); NaN where a measure is not defined for a query, as those of all
     answers in one list are for none."""
     values: npt.NDArray[np.float64]
     """(runs, measures) over all of them; NaN where a measure is not defined."""
     resamplers: Sequence[Sequence[Resampler | None]]
-    """Of each measure, those of each run; none for a mean over queries, and None for all runs
-    where the measure is not defined or the queries are too few to resample for it."""
+    """Of each measure, those of each run: none for a mean over queries, None for all runs where
+    the measure is not defined."""
+    enough: npt.NDArray[np.bool_]
+    """(measures,) whether its queries are of enough instances to resample."""
 
     def resampled(self, times: Times) -> npt.NDArray[np.float64]:
-        """(b, runs, measures) for (b, queries) times that each query is drawn."""
+        """(b, runs, measures) for (b, queries) times that each query is drawn.
+
+        NaN where a measure is not defined, or the instances are too few to resample for it.
+        """
         found = resampled_means(times, self.by_query)
-        for column, of_run in enumerate(self.resamplers):
-            for run, resampler in enumerate(of_run):
+        found[:, :, ~self.enough] = np.nan
+        for column in np.flatnonzero(self.enough).tolist():
+            for run, resampler in enumerate(self.resamplers[column]):
                 found[:, run, column] = np.nan if resampler is None else resampler(times)
         return found
 
@@ -74,24 +82,30 @@ def figures(
     outcomes: Sequence[Sequence[QueryOutcome]],
     metrics: tuple[Metric, ...],
     *,
+    instances: npt.NDArray[np.intp],
     convention: Convention,
 ) -> Figures:
-    """The ``metrics`` of each run's ``outcomes``."""
+    """The ``metrics`` of each run's ``outcomes``, for queries of the ``instances``."""
 
     def of(metric: Metric, some: Sequence[QueryOutcome]) -> float:
         value = metric.of(some, convention)
         return np.nan if value is None else value
 
-    by_query = [
-        [[np.nan if m.resampler else of(m, [one]) for m in metrics] for one in run]
-        for run in outcomes
-    ]
+    by_query = np.array(
+        [
+            [[np.nan if m.resampler else of(m, [one]) for m in metrics] for one in run]
+            for run in outcomes
+        ],
+        np.float64,
+    ).reshape(len(outcomes), -1, len(metrics))
     return Figures(
         metrics,
         outcomes,
-        np.array(by_query, np.float64).reshape(len(outcomes), -1, len(metrics)),
+        instances,
+        by_query,
         np.array([[of(metric, run) for metric in metrics] for run in outcomes]),
         [_resamplers(metric, outcomes) for metric in metrics],
+        np.array([_enough(*each, instances) for each in zip(metrics, by_query[0].T, strict=True)]),
     )
 
 
@@ -100,5 +114,11 @@ def _resamplers(
 ) -> list[Resampler | None]:
     if metric.resampler is None:
         return []
-    enough = len(outcomes[0]) >= metric.least_queries
-    return [metric.resampler(run) if enough else None for run in outcomes]
+    return [metric.resampler(run) for run in outcomes]
+
+
+def _enough(
+    metric: Metric, by_query: npt.NDArray[np.float64], instances: npt.NDArray[np.intp]
+) -> bool:
+    asked = instances if metric.resampler else instances[np.isfinite(by_query)]
+    return len(np.unique(asked)) >= metric.least_instances

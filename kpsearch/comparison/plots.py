@@ -133,7 +133,8 @@ def _accuracy_over(
             figure,
             folder / f"{stem}.svg",
             title,
-            f"mAP over all queries with its 95% interval. Up and to the left is better.{unknown}",
+            "mAP over all queries, with its 95% interval where instances are enough. "
+            f"Up and to the left is better.{unknown}",
         )
 
     return draw
@@ -158,13 +159,10 @@ def _draw_points(axes: Axes, comparison: Comparison, known: Sequence[tuple[int, 
     axes.set_xlim(min(costs) / 2.5, max(costs) * 2.5)
     for number, cost in known:
         estimate = _accuracy(comparison, number)
-        assert estimate.low is not None, "a mean has an interval"
-        assert estimate.high is not None
-        below, above = estimate.value - estimate.low, estimate.high - estimate.value
         axes.errorbar(
             [cost],
             [estimate.value],
-            yerr=[[max(below, 0)], [max(above, 0)]],
+            yerr=_bars(estimate),
             fmt=_MARKERS[number % len(_MARKERS)],
             color=colour_of(number),
             markersize=7,
@@ -174,6 +172,14 @@ def _draw_points(axes: Axes, comparison: Comparison, known: Sequence[tuple[int, 
     name_points(
         axes, _names(comparison), [(n, c, _accuracy(comparison, n).value) for n, c in known]
     )
+
+
+def _bars(estimate: Estimate) -> list[list[float]] | None:
+    """Below and above the value; None where there is no interval."""
+    if estimate.low is None or estimate.high is None:
+        return None
+    below, above = estimate.value - estimate.low, estimate.high - estimate.value
+    return [[max(below, 0)], [max(above, 0)]]
 
 
 def _names(comparison: Comparison) -> list[str]:

@@ -25,22 +25,30 @@ class Estimate:
 
 
 def draws(
-    groups: Sequence[npt.NDArray[np.intp]], rng: np.random.Generator, *, resamples: int = RESAMPLES
+    strata: Sequence[npt.NDArray[np.intp]],
+    rng: np.random.Generator,
+    *,
+    instances: npt.NDArray[np.intp],
+    resamples: int = RESAMPLES,
 ) -> Iterator[npt.NDArray[np.float64]]:
     """(block, queries) times that each query is drawn, ``resamples`` rows in all.
 
-    Each of the ``groups``, which part the queries by number, is drawn from with replacement as
-    often as it is large (Efron 1979): all together are a stratified sample.
+    ``strata`` part the queries by number, and ``instances`` (queries,) numbers what each is of.
+    From each stratum, instances are drawn with replacement as often as there are instances in it,
+    each with all its queries: the cluster bootstrap (Davison & Hinkley 1997, §3.8; Field & Welsh
+    2007). With one query an instance it is the plain bootstrap of queries (Efron 1979).
     """
-    queries = sum(map(len, groups))
+    queries = sum(map(len, strata))
     block = max(1, _BLOCK_DRAWS // queries)
+    members = [np.unique(instances[stratum], return_inverse=True)[1] for stratum in strata]
     for start in range(0, resamples, block):
         rows = min(block, resamples - start)
         times = np.zeros((rows, queries))
-        for group in groups:
-            size = len(group)
+        for stratum, member in zip(strata, members, strict=True):
+            size = int(member.max()) + 1
             drawn = rng.integers(size, size=(rows, size)) + size * np.arange(rows)[:, None]
-            times[:, group] = np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size)
+            counts = np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size)
+            times[:, stratum] = counts[:, member]
         yield times
 
 

@@ -9,17 +9,32 @@ import numpy.typing as npt
 
 _BATCH = 4_000_000
 """Signs drawn at a time."""
+_ROUNDING = 1e-12
+"""Sums of differences up to this are 0."""
+
+
+def instance_sums(
+    differences: npt.NDArray[np.float64], instances: npt.NDArray[np.intp]
+) -> npt.NDArray[np.float64]:
+    """(instances,) sums of the (n,) differences of the queries of each instance.
+
+    Queries of one thing are no separate witnesses: if the runs were the same, all of its
+    differences would have the other sign together.
+    """
+    _, member = np.unique(instances, return_inverse=True)
+    sums = np.bincount(member, weights=differences)
+    return np.where(np.abs(sums) > _ROUNDING, sums, 0.0)
 
 
 def randomisation_test(
     differences: npt.NDArray[np.float64], rng: np.random.Generator, *, resamples: int
 ) -> float:
-    """Two-sided p-value of the mean of (n,) paired differences being 0.
+    """Two-sided p-value of the mean of (n,) independent paired differences being 0.
 
     Fisher's randomisation test, as for retrieval in Smucker, Allan & Carterette 2007: were the runs
     the same, each difference could as well have the other sign. Exact where all signs are no more
-    than ``resamples``, otherwise from that many, and then at least 1 / (resamples + 1). Differences
-    of 0 have no say, and are left out.
+    than ``resamples``, otherwise from that many, and then at least 2 / (resamples + 1), twice the
+    smaller tail. Differences of 0 have no say, and are left out.
     """
     from scipy.stats import permutation_test
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from kpsearch.comparison.instances import instance_numbers, strata
 from kpsearch.comparison.measures import Figures, figures, judge, measures, require_answers
 from kpsearch.comparison.resampling import RESAMPLES, Estimate, draws, interval
 from kpsearch.comparison.runs import Run, note
 from kpsearch.comparison.significance import (
     bootstrap_test,
     holm,
+    instance_sums,
     mcnemar_test,
     randomisation_test,
 )
@@ -21,10 +23,11 @@ from kpsearch.errors import UsageError
 from kpsearch.evaluation import Convention, Protocol, QueryOutcome, Truth
 from kpsearch.evaluation.measures import Metric
 from kpsearch.evaluation.protocols import MANIFEST
+from kpsearch.evaluation.resampled import Times
 
 SEED = 0
-TESTED: Mapping[str, str] = {"mAP": "paired randomisation", "recall@1": "McNemar, exact"}
-"""The means over queries that runs are tested on, by name, and how."""
+TESTED = frozenset({"mAP", "recall@1"})
+"""The means over queries that runs are tested on, by name."""
 
 Samples = npt.NDArray[np.float64]
 """(b, runs, measures), or of one run (b, measures): figures of bootstrap samples."""
@@ -89,10 +92,25 @@ class Comparison:
             if one.n_relevant and one.query not in run.rankings
         )
 
+    def silent(self, run: Run) -> tuple[str, ...]:
+        """The queries of nothing in the catalogue that it has no hit for, and so no wrong one."""
+        return tuple(
+            one.query
+            for one in self.judged[run.name]
+            if not one.n_relevant and one.query not in run.rankings
+        )
+
     def notes(self, run: Run) -> tuple[str, ...]:
         """What of the run was not used, and what it lacks, for a reader."""
-        lacking = self.missing(run)
-        return (*run.notes, *note("queries without a hit in it, counted as nothing found", lacking))
+        return (
+            *run.notes,
+            *note("queries without a hit in it, counted as nothing found", self.missing(run)),
+            *note(
+                "queries of nothing in the catalogue without a hit in it, so never wrong in the"
+                " figures of all answers: those are too good if it was not asked them",
+                self.silent(run),
+            ),
+        )
 
     def overall(self, run: str) -> Standing:
         """The run's figures over all queries; of the only source, where there is but one."""
@@ -111,26 +129,38 @@ def compare(
 ) -> Comparison:
     """Judge the runs on the queries of the truth, as it reads its labels.
 
-    Average precision is by ``convention``, or by the protocol's. Intervals are bootstrapped, for
-    all queries together with each source keeping its number of queries; tests are paired, query by
-    query, against ``baseline`` (the first run if not named). Raises `UsageError` for no run, two of
-    one name, or an unknown baseline, `UnusableFile` for a truth without a query that has an answer.
+    Average precision is by ``convention``, or by the protocol's. Intervals are bootstrapped by
+    instance, for all queries together with each source keeping its number of instances; tests are
+    paired, against ``baseline`` (the first run if not named). Raises `UsageError` for no run, two
+    of one name, or an unknown baseline, `UnusableFile` for a truth without a query that has an
+    answer.
     """
     names = [run.name for run in runs]
     base = checked_baseline(names, baseline)
     require_answers(truth)
     wanted, rule = measures(protocol), convention or protocol.convention
     judged = {run.name: judge(run, truth) for run in runs}
+    instances = instance_numbers(truth.queries())
     groups = {
         source: _Group(
             queries,
             figures(
-                [[judged[name][at] for at in queries] for name in names], wanted, convention=rule
+                [[judged[name][at] for at in queries] for name in names],
+                wanted,
+                instances=instances[queries],
+                convention=rule,
             ),
         )
         for source, queries in _sources(truth).items()
     }
-    study = _Study(names, names.index(base), resamples, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    times = draws(
+        strata([row.source for row in truth.queries()], instances),
+        rng,
+        instances=instances,
+        resamples=resamples,
+    )
+    study = _Study(names, names.index(base), resamples, rng)
     return Comparison(
         truth,
         tuple(runs),
@@ -138,7 +168,7 @@ def compare(
         protocol.name,
         wanted,
         judged,
-        tuple(study.standings(groups)),
+        tuple(study.standings(groups, times)),
         rule,
         resamples,
         seed,
@@ -174,13 +204,14 @@ class _Study:
     resamples: int
     rng: np.random.Generator
 
-    def standings(self, groups: Mapping[str | None, _Group]) -> list[Standing]:
-        """Of every group; all but that of None are resampled as strata."""
-        strata = [group.queries for source, group in groups.items() if source is not None]
+    def standings(
+        self, groups: Mapping[str | None, _Group], times: Iterable[Times]
+    ) -> list[Standing]:
+        """Of every group, with blocks of ``times`` that each query of the truth is drawn."""
         blocks: dict[str | None, list[Samples]] = {source: [] for source in groups}
-        for times in draws(strata, self.rng, resamples=self.resamples):
+        for block in times:
             for source, group in groups.items():
-                blocks[source].append(group.figures.resampled(times[:, group.queries]))
+                blocks[source].append(group.figures.resampled(block[:, group.queries]))
         return [
             standing
             for source, group in groups.items()
@@ -219,7 +250,9 @@ class _Study:
         """By the measure's name, and by the run."""
         found = {}
         for column, metric in enumerate(figures.metrics):
-            if not is_tested(metric) or np.isnan(samples[:, self.base, column]).all():
+            if not is_tested(metric) or np.isnan(figures.values[self.base, column]):
+                continue
+            if metric.resampler is not None and np.isnan(samples[:, self.base, column]).all():
                 continue
             raw = [self._p_value(metric, column, figures, samples, run) for run in rivals]
             found[metric.name] = dict(zip(rivals, map(PValue, raw, holm(raw)), strict=True))
@@ -232,9 +265,11 @@ class _Study:
             return bootstrap_test(samples[:, run, column] - samples[:, self.base, column])
         ours, theirs = figures.by_query[[run, self.base], :, column]
         known = np.isfinite(ours)
-        if metric.name == "recall@1":
-            return mcnemar_test(ours[known] == 1, theirs[known] == 1)
-        return randomisation_test((ours - theirs)[known], self.rng, resamples=self.resamples)
+        ours, theirs, instances = ours[known], theirs[known], figures.instances[known]
+        if metric.name == "recall@1" and len(np.unique(instances)) == len(instances):
+            return mcnemar_test(ours == 1, theirs == 1)
+        moved = instance_sums(ours - theirs, instances)
+        return randomisation_test(moved, self.rng, resamples=self.resamples)
 
 
 def _estimates(

@@ -6,12 +6,12 @@ from dataclasses import asdict
 from typing import Any
 
 from kpsearch.comparison.resampling import LEVEL, Estimate
-from kpsearch.comparison.standings import TESTED, Against, Comparison, PValue, Standing, is_tested
+from kpsearch.comparison.standings import Against, Comparison, PValue, Standing, is_tested
 from kpsearch.evaluation import format_table
 from kpsearch.evaluation.measures import Metric
 
-ALL = "all"
-"""How the row of all queries together is called."""
+ALL = "(all)"
+"""How the row of all queries together is called, as by `kpsearch evaluate`."""
 
 
 def format_comparison(comparison: Comparison) -> str:
@@ -57,12 +57,12 @@ def legend(comparison: Comparison) -> str:
     sentences = [
         f"First the means over the queries that have an answer in the catalogue ({read}), then "
         f"figures of all answers of all queries in one list by score. {LEVEL:.0%} bootstrap "
-        "intervals."
+        "intervals, by instance."
     ]
     if len(comparison.runs) > 1:
-        tests = "; ".join(f"p {name}: {test}" for name, test in TESTED.items())
         sentences.append(
-            f"p-values against {comparison.baseline} ({tests}; the others: bootstrap), "
+            f"p-values against {comparison.baseline} (of means: paired randomisation by instance, "
+            "for recall@1 with one query an instance McNemar's exact test; the others: bootstrap), "
             "Holm-adjusted for the number of runs."
         )
     return " ".join(sentences)
@@ -136,6 +136,7 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
             run.name: {
                 **asdict(run.facts),
                 "missing_queries": list(comparison.missing(run)),
+                "silent_queries": list(comparison.silent(run)),
                 "notes": list(comparison.notes(run)),
             }
             for run in comparison.runs

@@ -37,8 +37,9 @@ class Metric:
     resampler: Callable[[Outcomes], Resampler | None] | None = None
     """Of a figure of all answers in one list: how it is had for resamples of the queries, None
     where it is not defined. Without a resampler, the figure is a mean over queries."""
-    least_queries: int = 0
-    """With fewer, resamples do not tell how far the figure would move; docs/compare.md."""
+    least_instances: int = 10
+    """With queries of fewer, resamples do not tell how far the figure would move;
+    docs/compare.md."""
 
 
 def mean_precision_at(k: int) -> Metric:
@@ -71,7 +72,7 @@ def recall_at_percent(percent: int, *, pairs: bool = False) -> Metric:
         lambda all_, _: recall_at_precision_of(all_, precision, pairs=pairs),
         resampler,
         # With fewer, a handful of wrong answers settles it.
-        least_queries=500 // (100 - percent) if percent < 100 else sys.maxsize,
+        least_instances=500 // (100 - percent) if percent < 100 else sys.maxsize,
     )
 
 
@@ -87,7 +88,7 @@ def _micro_ap_resampler(outcomes: Outcomes) -> Resampler | None:
 MEAN_AP = Metric("mAP", _mean_ap)
 NS = Metric("N-S", lambda all_, _: ns_of(all_))
 MICRO_AP = Metric(
-    "micro-AP", lambda all_, _: micro_ap_of(all_), _micro_ap_resampler, least_queries=200
+    "micro-AP", lambda all_, _: micro_ap_of(all_), _micro_ap_resampler, least_instances=200
 )
 R_PRECISION = Metric("R-precision", lambda all_, _: mean_over(all_, r_precision))
 MAP_AT_R = Metric(

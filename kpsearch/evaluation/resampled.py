@@ -4,28 +4,39 @@ A bootstrap draws each query so many times and asks what the figure would then b
 are put in order only once, and a resample is a row of weights: a query drawn twice has each of its
 answers twice, with the same confidence. What comes out is what `micro_average_precision` and
 `recall_at_precision` give for the list with those repetitions written out.
+
+Both figures change for the better only at right answers, so all that a resample needs of the wrong
+ones is how many are above each right one: a sparse matrix of counts times the weights. That costs
+a product for each resample and answer, of a query once between two right ones, and no more memory
+than the answers themselves; a dense one would be queries × right answers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from kpsearch.evaluation.outcomes import Pool
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
 Times = npt.NDArray[np.float64]
 """(b, queries): how many times each query is drawn in each of b resamples."""
 Resampler = Callable[[Times], npt.NDArray[np.float64]]
 """From times drawn to (b,) figures; NaN for a resample with nothing to find."""
+Cells = npt.NDArray[np.float64]
 
 _BLOCK_CELLS = 2_000_000
-"""Of a (resamples, answers) table."""
+"""Of a (right answers, resamples) table."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class MicroAveragePrecision:
     """Micro-AP of resamples.
 
@@ -37,44 +48,21 @@ class MicroAveragePrecision:
     pool: Pool
 
     def __call__(self, times: Times) -> npt.NDArray[np.float64]:
-        """(b,) of (b, queries) times; the cost is b · queries · right answers."""
-        answers = np.bincount(self.pool.query, minlength=times.shape[1])
-        most = int((times @ answers).max(initial=0))
-        harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, most + 1))])
-        area, right = np.zeros(len(times)), np.zeros(len(times))
-        for queries, wrong_above in self._right_answers(max(1, _BLOCK_CELLS // len(times))):
-            there = times[:, queries]
-            above = right[:, None] + there.cumsum(axis=1) - there
-            wrong = times @ wrong_above
-            last = (above + wrong).astype(np.intp)
-            area += (there - wrong * (harmonic[last + there.astype(np.intp)] - harmonic[last])).sum(
-                axis=1
-            )
-            right += there.sum(axis=1)
+        """(b,) of (b, queries) times; the cost is b · answers."""
+        area = np.zeros(len(times))
+        for there, right, wrong in self._right_answers.walk(times):
+            first = (right + wrong).astype(np.intp)
+            last = first + there.astype(np.intp)
+            harmonic = _harmonic_numbers(1 << int(last.max(initial=1)).bit_length())
+            area += (there - wrong * (harmonic[last] - harmonic[first])).sum(axis=0)
         return _share(area, times @ self.pool.positives)
 
-    def _right_answers(
-        self, most: int
-    ) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]]:
-        """The right answers in order, at most so many at a time.
-
-        Of each the query, and (queries, answers) how many wrong answers of each query are above.
-        """
-        query, right = _ranked(self.pool)
-        n_queries, places = len(self.pool.positives), np.flatnonzero(right)
-        above, start = np.zeros((n_queries, 1)), 0
-        for first in range(0, len(places), most):
-            block = places[first : first + most]
-            between = np.arange(start, block[-1])
-            between = between[~right[between]]
-            cell = query[between] * len(block) + np.searchsorted(block, between)
-            count = np.bincount(cell, minlength=n_queries * len(block))
-            table = above + count.reshape(n_queries, len(block)).cumsum(axis=1)
-            yield query[block], table
-            above, start = table[:, -1:], int(block[-1])
+    @cached_property
+    def _right_answers(self) -> _RightAnswers:
+        return _RightAnswers.of(self.pool)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class RecallAtPrecision:
     """Recall at a precision of resamples."""
 
@@ -82,22 +70,61 @@ class RecallAtPrecision:
     precision: float
 
     def __call__(self, times: Times) -> npt.NDArray[np.float64]:
-        """(b,) of (b, queries) times."""
-        query, right = _ranked(self.pool)
+        """(b,) of (b, queries) times; the cost is b · answers."""
         best = np.zeros(len(times))
-        rows = max(1, _BLOCK_CELLS // max(len(query), 1))
-        for start in range(0, len(times), rows):
-            there = times[start : start + rows][:, query]
-            found, given = (there * right).cumsum(axis=1), there.cumsum(axis=1)
-            precise = found / np.maximum(given, 1) >= self.precision
-            best[start : start + rows] = np.where(precise, found, 0).max(axis=1, initial=0)
+        for there, right, wrong in self._right_answers.walk(times):
+            found = right + there
+            precise = found / np.maximum(found + wrong, 1) >= self.precision
+            best = np.maximum(best, np.where(precise, found, 0).max(axis=0))
         return _share(best, times @ self.pool.positives)
 
+    @cached_property
+    def _right_answers(self) -> _RightAnswers:
+        return _RightAnswers.of(self.pool)
 
-def _ranked(pool: Pool) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
-    """Query and correctness of each answer, by falling confidence, of equals the wrong first."""
-    order = np.lexsort((pool.correct, -pool.confidence))
-    return pool.query[order], pool.correct[order]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _RightAnswers:
+    """The right answers by falling confidence, and what is ranked between them."""
+
+    query: npt.NDArray[np.intp]
+    """Of each right answer."""
+    wrong: csr_array
+    """(right answers, queries): wrong answers of each query since the right answer before. Of
+    equals the wrong come first."""
+
+    @classmethod
+    def of(cls, pool: Pool) -> _RightAnswers:
+        from scipy.sparse import coo_array
+
+        lowest = pool.confidence[pool.correct].min(initial=np.inf)
+        kept = np.flatnonzero(pool.confidence >= lowest)
+        order = kept[np.lexsort((pool.correct[kept], -pool.confidence[kept]))]
+        query, right = pool.query[order], pool.correct[order]
+        above, who = np.cumsum(right)[~right], query[~right]
+        shape = (int(right.sum()), len(pool.positives))
+        return cls(query[right], coo_array((np.ones(len(who)), (above, who)), shape).tocsr())
+
+    def walk(self, times: Times) -> Iterator[tuple[Cells, Cells, Cells]]:
+        """By blocks of right answers, (block, b) tables of (b, queries) ``times``.
+
+        How many times the answer is there, and how many right and wrong answers are above it.
+        """
+        drawn = np.ascontiguousarray(times.T)
+        right, wrong = np.zeros(len(times)), np.zeros(len(times))
+        most = max(1, _BLOCK_CELLS // max(1, len(times)))
+        for start in range(0, len(self.query), most):
+            there = drawn[self.query[start : start + most]]
+            right_there = right + there.cumsum(axis=0)
+            wrong_above = wrong + (self.wrong[start : start + most] @ drawn).cumsum(axis=0)
+            yield there, right_there - there, wrong_above
+            right, wrong = right_there[-1], wrong_above[-1]
+
+
+@lru_cache(maxsize=1)
+def _harmonic_numbers(count: int) -> npt.NDArray[np.float64]:
+    """H(0) to H(count)."""
+    return np.concatenate([[0.0], np.cumsum(1 / np.arange(1, count + 1))])
 
 
 def _share(

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -16,6 +16,7 @@ from kpsearch.comparison.curves import found_by_rank, precision_over_recall
 from kpsearch.comparison.drawing import spread_heights
 from kpsearch.comparison.exact_search import exact_scores
 from kpsearch.comparison.fusion import RRF_K, reciprocal_rank
+from kpsearch.comparison.instances import instance_numbers, strata
 from kpsearch.comparison.labels import beside
 from kpsearch.comparison.logistic import fit_curve
 from kpsearch.comparison.measures import figures, measures
@@ -23,12 +24,14 @@ from kpsearch.comparison.resampling import draws, interval, resampled_means
 from kpsearch.comparison.significance import (
     bootstrap_test,
     holm,
+    instance_sums,
     mcnemar_test,
     randomisation_test,
 )
 from kpsearch.evaluation import (
     PROTOCOLS,
     QueryOutcome,
+    TruthRow,
     micro_average_precision,
     recall_at_precision,
 )
@@ -147,11 +150,15 @@ def test_holm_rejects_what_the_step_down_procedure_rejects(p_values):
         assert {at for at, p in enumerate(adjusted) if p <= level} == rejected
 
 
-def resampled(values, rng, resamples, strata=None):
-    """(b, runs, measures) means of (runs, queries, measures) values; one stratum if not given."""
-    strata = strata or [np.arange(values.shape[1])]
-    blocks = [resampled_means(times, values) for times in draws(strata, rng, resamples=resamples)]
-    return np.concatenate(blocks)
+def resampled(values, rng, resamples, *, strata=None, instances=None):
+    """(b, runs, measures) means of (runs, queries, measures) values.
+
+    One stratum if not given, and one query an instance.
+    """
+    queries = np.arange(values.shape[1])
+    instances = queries if instances is None else instances
+    blocks = draws(strata or [queries], rng, instances=instances, resamples=resamples)
+    return np.concatenate([resampled_means(times, values) for times in blocks])
 
 
 ANSWERS = st.lists(
@@ -162,8 +169,17 @@ ANSWERS = st.lists(
 """Of each query: confidence and whether it is right of each hit, and right ones not found."""
 
 
+@pytest.fixture(params=[2, 2_000_000])
+def cells(request, monkeypatch):
+    """Of the tables: one right answer at a time, or all."""
+    monkeypatch.setattr("kpsearch.evaluation.resampled._BLOCK_CELLS", request.param)
+
+
+@pytest.mark.usefixtures("cells")
 @given(ANSWERS, st.sampled_from([0.5, 0.9, 1.0]), st.integers(0, 2**32))
-@settings(deadline=None, max_examples=150)
+@settings(
+    deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_figures_of_a_resample_are_those_of_the_answers_written_out(answers, precision, seed):
     outcomes = [outcome(sorted(hits, key=lambda hit: -hit[0]), lost) for hits, lost in answers]
     times = np.random.default_rng(seed).integers(0, 4, (5, len(outcomes))).astype(np.float64)
@@ -223,7 +239,7 @@ def test_a_stratified_bootstrap_keeps_the_differences_between_sources_out():
     easy = np.arange(60) % 2 == 0
     values = easy.astype(np.float64).reshape(1, 60, 1)
     strata = [np.flatnonzero(easy), np.flatnonzero(~easy)]
-    assert np.all(resampled(values, rng, 200, strata) == 0.5)
+    assert np.all(resampled(values, rng, 200, strata=strata) == 0.5)
     assert not np.all(resampled(values, rng, 200) == 0.5)
 
 
@@ -231,11 +247,84 @@ def test_a_stratified_bootstrap_keeps_the_differences_between_sources_out():
 def test_each_stratum_is_drawn_as_often_as_it_is_large(size, seed):
     rng = np.random.default_rng(seed)
     strata = np.array_split(rng.permutation(2 * size), 2)
-    blocks = list(draws(strata, rng, resamples=30))
+    blocks = list(draws(strata, rng, instances=np.arange(2 * size), resamples=30))
     assert sum(map(len, blocks)) == 30
     for times in blocks:
         for stratum in strata:
             assert np.all(times[:, stratum].sum(axis=1) == size)
+
+
+GROUPED = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), min_size=1, max_size=12)
+"""Of each query, its instance and its source: an instance may be in several."""
+
+
+def grouped(queries):
+    sources = [str(source) for _, source in queries]
+    instances = instance_numbers([TruthRow("/q", str(one), "query") for one, _ in queries])
+    return sources, instances, strata(sources, instances)
+
+
+@given(GROUPED)
+def test_strata_part_the_queries_keep_instances_whole_and_are_each_of_the_same_sources(queries):
+    sources, instances, parts = grouped(queries)
+    assert sorted(np.concatenate(parts).tolist()) == list(range(len(queries)))
+    spans = []
+    for part in parts:
+        inside = set(instances[part].tolist())
+        assert inside.isdisjoint(instances[np.setdiff1d(np.arange(len(queries)), part)].tolist())
+        spans.append({frozenset(np.array(sources)[instances == one].tolist()) for one in inside})
+    assert all(len(span) == 1 for span in spans)
+    assert len({next(iter(span)) for span in spans}) == len(spans)
+
+
+@given(GROUPED, st.integers(0, 2**32))
+@settings(deadline=None)
+def test_instances_are_drawn_whole_as_a_plain_loop_draws_them(queries, seed):
+    _, instances, parts = grouped(queries)
+    (times,) = draws(parts, np.random.default_rng(seed), instances=instances, resamples=7)
+    rng = np.random.default_rng(seed)
+    wanted = np.zeros((7, len(queries)))
+    for part in parts:
+        names = list(dict.fromkeys(instances[part].tolist()))
+        for row, drawn in enumerate(rng.integers(len(names), size=(7, len(names))).tolist()):
+            for place in drawn:
+                wanted[row] += instances == names[place]
+    assert times.tolist() == wanted.tolist()
+
+
+@given(st.integers(1, 9), st.integers(0, 2**32))
+def test_with_one_query_an_instance_queries_are_drawn(size, seed):
+    instances = instance_numbers([TruthRow(f"/{n}", "", "query") for n in range(2 * size)])
+    parts = strata(["a"] * size + ["b"] * size, instances)
+    (times,) = draws(parts, np.random.default_rng(seed), instances=instances, resamples=5)
+    rng = np.random.default_rng(seed)
+    for stratum in (0, size):
+        for row, drawn in enumerate(rng.integers(size, size=(5, size))):
+            part = times[row, stratum : stratum + size]
+            assert part.tolist() == np.bincount(drawn, minlength=size).tolist()
+
+
+def test_queries_of_one_thing_that_agree_make_the_interval_no_shorter():
+    rng = np.random.default_rng(3)
+    once = rng.random((1, 40, 1))
+    four = np.repeat(once, 4, axis=1)
+    of = [np.quantile(resampled(once, rng, 4000), q) for q in (0.025, 0.975)]
+    together = resampled(four, rng, 4000, instances=np.repeat(np.arange(40), 4))
+    assert np.quantile(together, [0.025, 0.975]) == pytest.approx(of, abs=0.01)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(-4, 4)), min_size=1, max_size=12))
+def test_differences_are_summed_by_instance(pairs):
+    instances, thirds = np.array(pairs).T
+    sums = instance_sums(thirds / 3, instances)
+    wanted = [sum(d for i, d in pairs if i == one) / 3 for one in sorted(set(instances.tolist()))]
+    assert sums.tolist() == pytest.approx(wanted)
+    assert np.array_equal(sums == 0, np.array(wanted) == 0)
+
+
+def test_the_p_value_of_random_signs_is_at_least_two_in_the_resamples_and_one():
+    p = randomisation_test(np.full(100, 0.5), np.random.default_rng(0), resamples=999)
+    assert p == pytest.approx(2 / 1000)
 
 
 def test_a_query_without_a_figure_takes_no_part_in_its_mean():
@@ -305,7 +394,8 @@ def test_curves_are_means_of_what_a_plain_loop_finds(queries):
         assert value == pytest.approx(total / len(queries))
     _, found_share = found_by_rank(judged)
     metrics = measures(PROTOCOLS.resolve("manifest"))
-    values = figures([judged], metrics, convention="rectangle").values[0]
+    numbers = np.arange(len(judged))
+    values = figures([judged], metrics, instances=numbers, convention="rectangle").values[0]
     recall = {metric.name: value for metric, value in zip(metrics, values, strict=True)}
     assert [found_share[0], found_share[4]] == pytest.approx(
         [recall["recall@1"], recall["recall@5"]]

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from kpsearch.comparison import Facts, Recipe, Run, compare, fuse, parse_recipe
+from kpsearch.comparison.calibration import calibrated_rankings, fit_calibration
 from kpsearch.errors import UsageError
+from kpsearch.evaluation import Truth, TruthRow
 from tests.comparisons import plain_truth
 
 TRUTH = plain_truth({"print": 40, "solid": 40})
@@ -104,13 +106,38 @@ def test_calibration_needs_right_and_wrong_hits():
         fuse(CALIBRATED, RUNS, plain_truth({"one": 1}))
 
 
-def test_calibration_needs_two_instances_that_have_an_answer():
-    """However many queries of nothing there are beside them."""
-    kept = next(row for row in TRUTH.queries())
-    gone = [row for row in TRUTH.rows if row.is_reference and row.instance != kept.instance]
-    truth = dataclasses.replace(TRUTH, rows=tuple(row for row in TRUTH.rows if row not in gone))
-    with pytest.raises(UsageError, match="of two instances or more that have an answer"):
-        fuse(CALIBRATED, {"print": PRINT, "solid": SOLID}, truth)
+def with_strangers(truth: Truth, count: int) -> Truth:
+    new = [TruthRow(f"/new-{n}", f"a-{n}", "query", source="print") for n in range(count)]
+    return dataclasses.replace(truth, rows=(*truth.rows, *new))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_few_instances_with_an_answer_are_in_folds_of_their_own(seed):
+    few = with_strangers(plain_truth({"one": 1, "two": 1}), 50)
+    found = {
+        row.query_id: (("/ref-" + row.instance, 2.0), ("/wrong", 1.0)) for row in few.queries()
+    }
+    runs = [Run("a", found), Run("b", found)]
+    assert len(calibrated_rankings(runs, few, seed)) == 52
+    with pytest.raises(UsageError, match="two instances or more that are in the catalogue"):
+        calibrated_rankings(runs, with_strangers(plain_truth({"one": 1}), 50), seed)
+
+
+def test_wrong_hits_for_queries_of_nothing_teach_what_a_score_is_worth():
+    truth = with_strangers(TRUTH, 80)
+    sure = {
+        f"/new-{n}": (("/ref-print-0", 9.0), *PRINT.rankings["/solid-0"][1:]) for n in range(80)
+    }
+    run = dataclasses.replace(PRINT, rankings={**PRINT.rankings, **sure})
+    known, all_ = (
+        fit_calibration(run, truth, rows).log_odds(scores_of(run, "/new-0"))[0]
+        for rows in (TRUTH.queries(), truth.queries())
+    )
+    assert all_ < known - 1
+
+
+def scores_of(run: Run, query: str):
+    return np.array([score for _, score in run.rankings[query]])
 
 
 def test_a_recipe_is_read():

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from kpsearch.comparison import Run, compare, format_comparison
+from kpsearch.comparison import Run, compare, comparison_json, format_comparison
 from kpsearch.comparison.examples import duels
 from kpsearch.comparison.measures import judge
 from kpsearch.errors import UnusableFile, UsageError
@@ -164,6 +164,69 @@ def test_too_few_queries_give_figures_of_all_answers_without_intervals():
         assert {key for key in pooled if standing.estimates[key].low is not None} == set(known)
         assert set(standing.against.p_values) == {"mAP", "recall@1", *known}
         assert all(standing.against.p_values[key].raw == pytest.approx(2 / 101) for key in known)
+
+
+def groups_of(size: int, things: int) -> Truth:
+    """So many things, each with so many queries and a reference, of one source."""
+    rows = [TruthRow(f"/ref-{n}", f"{n}", "reference", source="all") for n in range(things)]
+    rows += [
+        TruthRow(f"/{n}-{view}", f"{n}", "query", source="all")
+        for n in range(things)
+        for view in range(size)
+    ]
+    return Truth(tuple(rows))
+
+
+def found_where(truth: Truth, name: str, right: set[str]) -> Run:
+    """First the right picture for the instances that it has, else a wrong one."""
+    hit = {row.query_id: "/ref-" + row.instance for row in truth.queries() if row.instance in right}
+    rows = truth.queries()
+    return Run(name, {r.query_id: ((hit.get(r.query_id, "/wrong"), 1.0),) for r in rows})
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_views_of_one_thing_that_fail_together_count_as_one(size):
+    """With one view of each it is McNemar's test; with four the p-values stay where they were."""
+    truth = groups_of(size, 12)
+    runs = [found_where(truth, "a", set()), found_where(truth, "b", set(map(str, range(6))))]
+    standing = compare(truth, runs, resamples=4000).overall("b")
+    assert standing.queries == 12 * size
+    for key in ("mAP", "recall@1"):
+        assert standing.against.p_values[key].raw == pytest.approx(2 / 64)
+        estimate = standing.estimates[key]
+        assert (estimate.low, estimate.high) == (pytest.approx(0.25), pytest.approx(0.75))
+
+
+def test_few_things_have_no_intervals_however_many_their_queries():
+    for things, known in ((9, False), (10, True)):
+        truth = groups_of(30, things)
+        runs = [found_where(truth, "a", set()), found_where(truth, "b", {"0", "1"})]
+        standing = compare(truth, runs, resamples=100).overall("b")
+        assert all(
+            (standing.estimates[key].low is not None) == known for key in ("mAP", "recall@1")
+        )
+        assert standing.estimates["micro-AP"].low is standing.estimates["R@P90"].low is None
+        assert standing.against.p_values["mAP"].raw == pytest.approx(0.5)
+
+
+def test_all_queries_are_told_from_a_source_called_all():
+    truth = groups_of(1, 2)
+    other = TruthRow("/x", "0", "query", source="other")
+    result = compare(Truth((*truth.rows, other)), [found_where(truth, "a", {"0"})], resamples=10)
+    lines = format_comparison(result).splitlines()
+    assert [line.split()[0] for line in lines[2:5]] == ["all", "other", "(all)"]
+
+
+def test_a_run_that_leaves_queries_of_nothing_out_is_told():
+    truth = strangers(3)
+    run = sure_of(truth, right=5.0, stranger=9.0)
+    easy = Run("b", {q: hits for q, hits in run.rankings.items() if q != "/new-1"})
+    result = compare(truth, [run, easy], resamples=10)
+    assert result.silent(run) == result.notes(run) == ()
+    assert result.silent(easy) == ("/new-1",)
+    (note,) = result.notes(easy)
+    assert note.startswith("1 queries of nothing in the catalogue without a hit in it")
+    assert comparison_json(result)["runs"]["b"]["silent_queries"] == ["/new-1"]
 
 
 def labelled(**changes) -> Truth:
