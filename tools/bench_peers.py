@@ -22,7 +22,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench_data import truth_or_generated
@@ -47,9 +47,8 @@ def measure_all(
     asked: Sequence[Asked],
     gallery: Sequence[str],
     distractors: int,
-) -> list[Measured]:
+) -> Iterator[Measured]:
     """Each peer in turn, its index in a folder of its own; those that cannot run are named."""
-    results = []
     for name in names:
         with tempfile.TemporaryDirectory(prefix="kpsearch-peer-") as folder:
             place = Gallery(tuple(gallery), distractors, Path(folder))
@@ -59,8 +58,7 @@ def measure_all(
                 print(f"skipped {name}: {missing}", flush=True)
                 continue
         print(f"{name}, {len(gallery)} images: {result.description}", flush=True)
-        results.append(result)
-    return results
+        yield result
 
 
 def row_of(result: Measured, figures: dict[str, SourceSummary]) -> list[str]:
@@ -192,8 +190,9 @@ def run(given: argparse.Namespace) -> None:
                 )
                 for row in rows
             ]
-            results += measure_all(given.peers, setting, truth, asked, gallery, level)
-            keep(results, given.runs, given.json)
+            for result in measure_all(given.peers, setting, truth, asked, gallery, level):
+                results.append(result)
+                keep(results, given.runs, given.json)
     print()
     print(tables(results, given.others))
 
