@@ -15,8 +15,9 @@ from kpsearch.comparison.facts import Facts, facts_beside
 from kpsearch.comparison.identifiers import PictureNames
 from kpsearch.errors import UnusableFile
 from kpsearch.evaluation import TrecRun, Truth, TruthRow, read_trec
+from kpsearch.evaluation.protocols import MANIFEST
 
-DEPTH = 1000
+DEPTH = MANIFEST.depth
 """Hits kept of each ranking, as `kpsearch.evaluation.evaluate` does."""
 _NAMED = 3
 """Examples in a note."""
