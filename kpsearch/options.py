@@ -174,6 +174,16 @@ class EmbeddingFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassifierFacts:
+    """The classifier of categories that an index remembers."""
+
+    model: str
+    """Path of its ONNX file when it was given: it is looked for there."""
+    model_hash: str
+    """Of its weights, labels and preprocessing: what has to fit. Its calibration may be newer."""
+
+
+@dataclass(frozen=True, slots=True)
 class FusionOptions:
     """How the embedding of a query joins the evidence of its keypoints."""
 

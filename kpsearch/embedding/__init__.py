@@ -3,10 +3,12 @@
 from kpsearch.embedding.collection import EmbeddingReport, embed_pictures
 from kpsearch.embedding.model import Embedder, embedder_of, moved
 from kpsearch.embedding.reading import in_colour, read_to_embed
+from kpsearch.embedding.stash import Stash
 
 __all__ = [
     "Embedder",
     "EmbeddingReport",
+    "Stash",
     "embed_pictures",
     "embedder_of",
     "in_colour",

@@ -14,10 +14,12 @@ LENGTH_DELIMITED = 2
 
 def with_output(model: bytes, name: str) -> bytes:
     """The model with the tensor ``name`` as its last output, its type left to be inferred."""
-    return model + _field(GRAPH, _field(OUTPUT, _field(NAME, name.encode())))
+    tensor = length_delimited(NAME, name.encode())
+    return model + length_delimited(GRAPH, length_delimited(OUTPUT, tensor))
 
 
-def _field(number: int, content: bytes) -> bytes:
+def length_delimited(number: int, content: bytes) -> bytes:
+    """A field of a protobuf message: its number, the length of its content, and that."""
     return _varint(number << 3 | LENGTH_DELIMITED) + _varint(len(content)) + content
 
 

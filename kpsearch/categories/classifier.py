@@ -1,0 +1,132 @@
+"""A classifier in an ONNX file, and the category of a picture by it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kpsearch.categories.network import LOGITS, open_network
+from kpsearch.categories.record import ClassifierRecord, identity
+from kpsearch.categories.views import side_of, views_of
+from kpsearch.errors import ImageRejected, IndexMismatch, UnusableModel
+from kpsearch.options import ClassifierFacts
+from kpsearch.types import ImageSize
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from kpsearch.categories.calibration import Calibration
+    from kpsearch.categories.labels import Label
+    from kpsearch.types import Image
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """What a classifier says of one picture."""
+
+    by_label: npt.NDArray[np.float64]
+    """(labels,) probabilities."""
+    by_category: npt.NDArray[np.float64]
+    """(categories,) probabilities: those of a category's labels together."""
+
+
+class Classifier:
+    """Says how likely each category is for a picture. Safe to use from several threads."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Load a classifier; raises `UnusableModel` for a file that is none."""
+        self.path = os.path.abspath(path)
+        content = _read(self.path)
+        self.digest = identity(self.path, content)
+        self.record = ClassifierRecord.read_from(self.path, content)
+        self.labels: tuple[Label, ...] = self.record.labels
+        self.categories = self.record.categories
+        number = {category: i for i, category in enumerate(self.categories)}
+        self._category_of = np.array([number[label.category] for label in self.labels])
+        self._network = open_network(self.path, content)
+        side = side_of(self.record.preprocessing)
+        self.size = ImageSize(side, side)
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What its errors were on pictures like queries; None where it is not calibrated."""
+        return self.record.calibration
+
+    @property
+    def facts(self) -> ClassifierFacts:
+        """What an index remembers of it."""
+        return ClassifierFacts(self.path, self.digest)
+
+    def predict(self, image: Image) -> Prediction:
+        """Of a picture in colour; raises as `logits`."""
+        return self.prediction(self.logits(image))
+
+    def logits(self, image: Image) -> npt.NDArray[np.float64]:
+        """(labels,) what the network says of a picture in colour, on average over its views.
+
+        Raises `ImageRejected` with ``categorisation_failed`` where the model fails on it.
+        """
+        record = self.record
+        try:
+            views = views_of(image.pixels, record.preprocessing, record.views)
+            found = self._network.run(views, LOGITS)
+        except UnusableModel as error:
+            raise ImageRejected(image.path, "categorisation_failed", str(error)) from error
+        if found.shape[1] != len(self.labels) or not np.isfinite(found).all():
+            text = f"{self.path}: gives no {len(self.labels)} finite numbers for it"
+            raise ImageRejected(image.path, "categorisation_failed", text)
+        return np.asarray(found.mean(axis=0, dtype=np.float64), np.float64)
+
+    def prediction(self, logits: npt.NDArray[np.float64]) -> Prediction:
+        """From the network's outputs (labels,)."""
+        by_label = softmax(logits / self.record.temperature)
+        by_category = np.zeros(len(self.categories))
+        np.add.at(by_category, self._category_of, by_label)
+        return Prediction(by_label, by_category)
+
+
+def softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(..., k) probabilities of numbers (..., k)."""
+    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    found: npt.NDArray[np.float64] = raised / raised.sum(axis=-1, keepdims=True)
+    return found
+
+
+def moved(facts: ClassifierFacts, model: str | os.PathLike[str]) -> ClassifierFacts:
+    """The facts of a classifier whose file is now at ``model``.
+
+    Raises `IndexMismatch` where that is another one, `UnusableModel` where it cannot be read.
+    """
+    path = os.path.abspath(model)
+    digest = identity(path, _read(path))
+    if digest != facts.model_hash:
+        raise IndexMismatch(
+            f"{path}: not the classifier the index remembers: its hash is {digest}, not "
+            f"{facts.model_hash}; index once more with `--categories MODEL` to take another"
+        )
+    return replace(facts, model=path)
+
+
+@lru_cache(maxsize=2)
+def classifier_of(facts: ClassifierFacts, model: str | None = None) -> Classifier:
+    """The classifier an index remembers, loaded once in a process.
+
+    Its file is at ``model`` now, None for where it was. Raises `IndexMismatch` where that is
+    another one.
+    """
+    return Classifier(moved(facts, model or facts.model).model)
+
+
+def _read(path: str) -> bytes:
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise UnusableModel(f"{path}: cannot be read: {error.strerror}") from error
+    if not content:
+        raise UnusableModel(f"{path}: is empty, no ONNX model")
+    return content

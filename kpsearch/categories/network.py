@@ -1,0 +1,85 @@
+"""An ONNX file that is run: by onnxruntime where it is installed, else by OpenCV."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from threading import Lock
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from kpsearch.errors import UnusableModel
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+INPUT = "image"
+LOGITS, FEATURES = "logits", "features"
+
+
+class Network(Protocol):
+    """A network of pictures on one thread; safe to call from several."""
+
+    def run(self, batch: npt.NDArray[np.float32], output: str) -> npt.NDArray[np.float32]:
+        """(n, d) the tensor ``output`` of (n, 3, h, w); raises `UnusableModel`."""
+        ...
+
+
+def open_network(path: str, content: bytes) -> Network:
+    """The network in ``content``; ``path`` names it in errors: raises `UnusableModel`."""
+    return (OrtNetwork if find_spec("onnxruntime") else OpenCvNetwork)(path, content)
+
+
+class OrtNetwork:
+    """By onnxruntime: the extra ``onnx``."""
+
+    def __init__(self, path: str, content: bytes) -> None:
+        from kpsearch.embedding.session import open_session
+
+        self._path = path
+        self._session = open_session(path, content, None)
+
+    def run(self, batch: npt.NDArray[np.float32], output: str) -> npt.NDArray[np.float32]:
+        """See `Network`."""
+        try:
+            (found,) = self._session.run([output], {INPUT: batch})
+        except Exception as error:  # onnxruntime's errors have no base of their own
+            raise _failed(self._path, error) from error
+        return _vectors(self._path, found, len(batch))
+
+
+class OpenCvNetwork:
+    """By OpenCV, which the base install has. Its nets hold the state of a run: one at a time."""
+
+    def __init__(self, path: str, content: bytes) -> None:
+        import cv2
+
+        self._path, self._lock = path, Lock()
+        try:
+            self._net = cv2.dnn.readNetFromONNX(np.frombuffer(content, np.uint8))
+        except cv2.error as error:
+            raise UnusableModel(f"{path}: no ONNX model that OpenCV runs: {error.err}") from error
+
+    def run(self, batch: npt.NDArray[np.float32], output: str) -> npt.NDArray[np.float32]:
+        """See `Network`."""
+        import cv2
+
+        try:
+            with self._lock:
+                self._net.setInput(batch, INPUT)
+                found = self._net.forward(output)
+        except cv2.error as error:
+            raise _failed(self._path, error) from error
+        return _vectors(self._path, found, len(batch))
+
+
+def _failed(path: str, error: Exception) -> UnusableModel:
+    said = " ".join(str(error).split())
+    return UnusableModel(f"{path}: cannot be run: {said or type(error).__name__}")
+
+
+def _vectors(path: str, found: object, pictures: int) -> npt.NDArray[np.float32]:
+    vectors = np.array(found, np.float32)
+    if vectors.ndim != 2 or len(vectors) != pictures:
+        raise UnusableModel(f"{path}: gives {vectors.shape}, not a vector a picture")
+    return vectors

@@ -1,0 +1,286 @@
+"""A classifier of the user's own categories, from labelled pictures to an ONNX file."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kpsearch.categories import ClassifierRecord, Label, categories_of
+from kpsearch.errors import KpsearchError, UsageError
+from kpsearch.options import WorkerLimits
+from kpsearch.training.backbone import Backbone, open_backbone
+from kpsearch.training.extraction import Extracted, Lookout, extract
+from kpsearch.training.files import write_whole
+from kpsearch.training.head import Head
+from kpsearch.training.judging import Judge, Judged, by_category, confusion
+from kpsearch.training.options import TrainingOptions
+from kpsearch.training.pictures import LabelledPicture
+from kpsearch.training.self_training import SelfLabelled, fit_on_views, grow
+from kpsearch.training.trained_on import seen
+from kpsearch.types import Reject
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import onnx
+
+    from kpsearch.training.finetuning import FinetuneOptions, FineTuned, Sample
+
+    Progress = Callable[[str, int, int], None]
+
+FEW = 5
+"""Pictures of a class below which it is said to have few."""
+CACHE = ".features"
+"""After the name of the classifier's file: where the features of its pictures are kept."""
+
+
+@dataclass(slots=True)
+class TrainingReport:
+    """What a training made, and of what."""
+
+    record: ClassifierRecord
+    labels: tuple[Label, ...]
+    pictures: int
+    """Labelled ones that were used."""
+    unlabelled: int
+    taken: int
+    """Unlabelled ones that joined, labelled by the classifier."""
+    few: dict[str, int]
+    """Pictures of each class that has few."""
+    rejects: list[Reject]
+    judged: Judged
+    learning_curve: list[tuple[int, float]]
+    fine_tuned: FineTuned | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def confusion(self) -> npt.NDArray[np.int64]:
+        """(c, c) held-out pictures of each category by what they were taken for."""
+        truth = by_category(self.labels, self.judged.truth)
+        said = by_category(self.labels, self.judged.logits.argmax(axis=1))
+        return confusion(truth, said, classes=len(categories_of(self.labels)))
+
+
+def train_categories(
+    pictures: Sequence[LabelledPicture],
+    output: str | os.PathLike[str],
+    options: TrainingOptions | None = None,
+    *,
+    finetune: FinetuneOptions | None = None,
+    validation: Sequence[LabelledPicture] = (),
+    n_jobs: int = 1,
+    limits: WorkerLimits | None = None,
+    progress: Progress | None = None,
+    on_reject: Callable[[Reject], None] | None = None,
+) -> TrainingReport:
+    """Train a classifier on labelled pictures and write it to ``output``, an ONNX file.
+
+    Stage 1: features of a backbone that stays as it is, and a layer that is fitted to them; pictures
+    without a label join where the layer is sure of them. With ``finetune``, the last blocks of the
+    backbone learn, too; ``validation`` says when it is enough, or a part of the pictures that is
+    held out. The features stay in ``output``.features for the next training.
+
+    A bad picture is a reject, never an exception. The classifier is not calibrated yet. Raises
+    `NotInstalled`, `UnusableModel`, `WrongFolder`, and `UsageError` with fewer than two labels.
+    """
+    job = _Job(
+        os.path.abspath(output),
+        options or TrainingOptions(),
+        n_jobs,
+        limits or WorkerLimits(),
+        progress or (lambda *_: None),
+        on_reject or (lambda _: None),
+    )
+    return job.run(pictures, finetune, validation)
+
+
+@dataclass(slots=True)
+class _Job:
+    """One training: what it was given to work with."""
+
+    output: str
+    options: TrainingOptions
+    n_jobs: int
+    limits: WorkerLimits
+    progress: Progress
+    on_reject: Callable[[Reject], None]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
+
+    def run(
+        self,
+        pictures: Sequence[LabelledPicture],
+        finetune: FinetuneOptions | None,
+        validation: Sequence[LabelledPicture],
+    ) -> TrainingReport:
+        """Look, judge, fit, tune, write."""
+        _require_labels(pictures)
+        backbone = open_backbone(
+            self.options.weights, options=self.options.preprocessing, size=self.options.size
+        )
+        with self._timed("features"):
+            found = self._look(backbone, [picture.path for picture in pictures])
+        table = _Table.of(pictures, found)
+        judge = Judge.of(
+            table.features, table.truth, classes=len(table.labels), seed=self.options.seed
+        )
+        with self._timed("judging"):
+            judged = judge.judge(progress=self.progress)
+        with self._timed("fitting"):
+            taken = self._taken(table, judge, judged)
+            head = fit_on_views(
+                table.features,
+                table.truth,
+                table.unlabelled[taken.rows],
+                taken.classes,
+                classes=len(table.labels),
+            )
+            curve = judge.learning_curve(judged)
+        report = TrainingReport(
+            record=ClassifierRecord(
+                labels=table.labels,
+                preprocessing=backbone.preprocessing,
+                views=self.options.views,
+                temperature=judged.temperature,
+            ),
+            labels=table.labels,
+            pictures=len(table.truth),
+            unlabelled=len(table.unlabelled),
+            taken=len(taken.rows),
+            few=table.few(),
+            rejects=found.rejects,
+            judged=judged,
+            learning_curve=curve,
+            seconds=self.seconds,
+        )
+        model = _assembled(backbone, head, report.record.temperature)
+        if finetune is not None:
+            with self._timed("fine-tuning"):
+                model = self._tuned(model, report, table, taken, judge, finetune, validation)
+        report.record = replace(
+            report.record, facts={"training": _facts(report, backbone, self.options, table, taken)}
+        )
+        write_whole(self.output, report.record.written_to(model.SerializeToString()))
+        return report
+
+    def _look(self, backbone: Backbone, paths: list[str]) -> Extracted:
+        """The features of the pictures; workers read the backbone from a file for the while."""
+        from kpsearch.training.assembly import width_of
+
+        with tempfile.TemporaryDirectory() as folder:
+            model = os.path.join(folder, "backbone.onnx")
+            Path(model).write_bytes(backbone.model.SerializeToString(deterministic=True))
+            lookout = Lookout(
+                model, width_of(backbone.model), backbone.preprocessing, self.options.views
+            )
+            return extract(
+                paths,
+                lookout,
+                cache=self.output + CACHE,
+                n_jobs=self.n_jobs,
+                limits=self.limits,
+                progress=self.progress,
+                on_reject=self.on_reject,
+            )
+
+    def _taken(self, table: _Table, judge: Judge, judged: Judged) -> SelfLabelled:
+        """The unlabelled pictures that join."""
+        if not len(table.unlabelled) or not judge.tested:
+            none = np.empty(0, np.intp)
+            return SelfLabelled(none, none)
+        return grow(
+            table.features,
+            table.truth,
+            table.unlabelled,
+            classes=len(table.labels),
+            temperature=judged.temperature,
+            held_out_accuracy=lambda joined, truth: judge.judge(joined, truth).accuracy,
+        )
+
+    def _tuned(
+        self,
+        model: onnx.ModelProto,
+        report: TrainingReport,
+        table: _Table,
+        taken: SelfLabelled,
+        judge: Judge,
+        options: FinetuneOptions,
+        validation: Sequence[LabelledPicture],
+    ) -> onnx.ModelProto:
+        """The classifier with its last blocks trained as well, and its temperature anew."""
+        from kpsearch.training.finetuning import finetune
+
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """The pictures that could be read."""
+
+    labels: tuple[Label, ...]
+    paths: tuple[str, ...]
+    features: npt.NDArray[np.float32]
+    """(n, v, d) of the labelled ones."""
+    truth: npt.NDArray[np.intp]
+    unlabelled_paths: tuple[str, ...]
+    unlabelled: npt.NDArray[np.float32]
+    """(m, v, d)"""
+
+    @classmethod
+    def of(cls, pictures: Sequence[LabelledPicture], found: Extracted) -> _Table:
+        """Labels in the order of their names; raises `UsageError` with fewer than two."""
+        read = [pictures[row] for row in found.rows]
+        labels = tuple(sorted({picture.label for picture in read if picture.label}))
+        if len(labels) < 2:
+            said = f"only of {str(labels[0])!r}" if labels else "of no category"
+            raise UsageError(f"the pictures that can be read are {said}; two categories at least")
+        number = {label: i for i, label in enumerate(labels)}
+        known = [i for i, picture in enumerate(read) if picture.label]
+        others = [i for i, picture in enumerate(read) if not picture.label]
+        return cls(
+            labels=labels,
+            paths=tuple(read[i].path for i in known),
+            features=found.features[known],
+            truth=np.array([number[label] for i in known if (label := read[i].label)], np.intp),
+            unlabelled_paths=tuple(read[i].path for i in others),
+            unlabelled=found.features[others],
+        )
+
+    def counts(self) -> dict[str, int]:
+        """Labelled pictures of each class."""
+        counts = np.bincount(self.truth, minlength=len(self.labels)).tolist()
+        return {str(label): n for label, n in zip(self.labels, counts, strict=True)}
+
+    def few(self) -> dict[str, int]:
+        """Of the classes that have few."""
+        return {name: n for name, n in self.counts().items() if n < FEW}
+
+
+def _require_labels(pictures: Sequence[LabelledPicture]) -> None:
+    """Raise `UsageError` before hours go into pictures that nothing can be learned from."""
+    counts = Counter(picture.label for picture in pictures if picture.label is not None)
+    if len(counts) < 2:
+        raise UsageError(
+            f"{len(pictures)} pictures of {len(counts)} categories: a classifier tells two apart "
+            "at least"
+        )
+
+
+def _assembled(backbone: Backbone, head: Head, temperature: float) -> onnx.ModelProto:
+    from kpsearch.training.assembly import with_head
+
+    return with_head(backbone.model, head)
