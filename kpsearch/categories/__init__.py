@@ -2,7 +2,7 @@
 
 from kpsearch.categories.calibration import Calibration
 from kpsearch.categories.classifier import Classifier, Prediction, classifier_of, moved, softmax
-from kpsearch.categories.conformal import aps_scores, prediction_sets
+from kpsearch.categories.conformal import aps_scores, limits_without_own, prediction_sets
 from kpsearch.categories.labels import Label, categories_of, related
 from kpsearch.categories.network import FEATURES, LOGITS, Network, open_network
 from kpsearch.categories.prefilter import prediction_set, require_alpha
@@ -22,6 +22,7 @@ __all__ = [
     "aps_scores",
     "categories_of",
     "classifier_of",
+    "limits_without_own",
     "moved",
     "open_network",
     "prediction_set",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kpsearch.categories.network import LOGITS, open_network
+from kpsearch.categories.network import FEATURES, LOGITS, open_network
 from kpsearch.categories.record import ClassifierRecord, identity
 from kpsearch.categories.views import side_of, views_of
 from kpsearch.errors import ImageRejected, IndexMismatch, UnusableModel
@@ -48,7 +48,7 @@ class Classifier:
         self.categories = self.record.categories
         number = {category: i for i, category in enumerate(self.categories)}
         self._category_of = np.array([number[label.category] for label in self.labels])
-        self._network = open_network(self.path, content)
+        self._network = open_network(self.path, content, (FEATURES, LOGITS))
         side = side_of(self.record.preprocessing)
         self.size = ImageSize(side, side)
 

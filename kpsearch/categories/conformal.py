@@ -46,9 +46,21 @@ def threshold(scores: npt.NDArray[np.float64], alpha: float) -> float:
     ``scores`` (n,) are those of the true categories of the calibration; with too few of them for
     ``alpha`` it is infinite.
     """
-    # Rounded: (1 - 0.05) * 20 is 19.000000000000004.
-    rank = ceil(round((len(scores) + 1) * (1 - alpha), 9))
-    return inf if rank > len(scores) else float(np.sort(scores)[max(rank, 1) - 1])
+    rank = _rank(len(scores), alpha)
+    return inf if rank > len(scores) else float(np.sort(scores)[rank - 1])
+
+
+def limits_without_own(scores: npt.NDArray[np.float64], alpha: float) -> npt.NDArray[np.float64]:
+    """(n,) the `threshold` by all scores (n,) but each one, for two or more."""
+    rank, ranked = _rank(len(scores) - 1, alpha), np.append(np.sort(scores), inf)
+    limit = ranked[min(rank, len(scores)) - 1]
+    # Of those up to the limit one is taken away: the next one takes its place.
+    return np.where(scores <= limit, ranked[min(rank, len(scores))], limit)
+
+
+def _rank(scores: int, alpha: float) -> int:
+    """Of the threshold, from 1. Rounded: (1 - 0.05) * 20 is 19.000000000000004."""
+    return max(ceil(round((scores + 1) * (1 - alpha), 9)), 1)
 
 
 def prediction_sets(probabilities: npt.NDArray[np.float64], limit: float) -> npt.NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
@@ -25,9 +26,14 @@ class Network(Protocol):
         ...
 
 
-def open_network(path: str, content: bytes) -> Network:
-    """The network in ``content``; ``path`` names it in errors: raises `UnusableModel`."""
-    return (OrtNetwork if find_spec("onnxruntime") else OpenCvNetwork)(path, content)
+def open_network(path: str, content: bytes, outputs: Sequence[str]) -> Network:
+    """The network in ``content``, all of whose outputs are named.
+
+    ``path`` names it in errors: raises `UnusableModel`.
+    """
+    if find_spec("onnxruntime") is not None:
+        return OrtNetwork(path, content)
+    return OpenCvNetwork(path, content, outputs)
 
 
 class OrtNetwork:
@@ -51,10 +57,10 @@ class OrtNetwork:
 class OpenCvNetwork:
     """By OpenCV, which the base install has. Its nets hold the state of a run: one at a time."""
 
-    def __init__(self, path: str, content: bytes) -> None:
+    def __init__(self, path: str, content: bytes, outputs: Sequence[str]) -> None:
         import cv2
 
-        self._path, self._lock = path, Lock()
+        self._path, self._outputs, self._lock = path, tuple(outputs), Lock()
         try:
             self._net = cv2.dnn.readNetFromONNX(np.frombuffer(content, np.uint8))
         except cv2.error as error:
@@ -67,10 +73,11 @@ class OpenCvNetwork:
         try:
             with self._lock:
                 self._net.setInput(batch, INPUT)
-                found = self._net.forward(output)
+                # All of them: OpenCV 5 refuses to be asked for some.
+                found = dict(zip(self._outputs, self._net.forward(self._outputs), strict=True))
         except cv2.error as error:
             raise _failed(self._path, error) from error
-        return _vectors(self._path, found, len(batch))
+        return _vectors(self._path, found[output], len(batch))
 
 
 def _failed(path: str, error: Exception) -> UnusableModel:

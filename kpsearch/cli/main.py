@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from kpsearch.cli.calibrate_categories import calibrate_categories
 from kpsearch.cli.compact import compact
 from kpsearch.cli.compare import compare
 from kpsearch.cli.demo import demo
@@ -19,6 +20,7 @@ from kpsearch.cli.info import info
 from kpsearch.cli.query import query
 from kpsearch.cli.recover import recover
 from kpsearch.cli.remove import remove
+from kpsearch.cli.train_categories import train_categories
 from kpsearch.cli.verify import verify
 from kpsearch.errors import KpsearchError
 from kpsearch.version import __version__
@@ -105,6 +107,8 @@ _COMMANDS = (
     evaluate,
     compare,
     embed,
+    train_categories,
+    calibrate_categories,
     extractors,
     demo,
 )

@@ -264,22 +264,26 @@ class NumbersType(click.ParamType[Any]):
         return found
 
 
-def embedding_options(prefix: str = "") -> Callable[[Command], Command]:
-    """Add the options of a deep model's input and output, named with a prefix."""
+def embedding_options(
+    prefix: str = "", *, without: str | None = None
+) -> Callable[[Command], Command]:
+    """Add the options of a deep model's input and output, named with a prefix; all but one."""
 
     def add(command: Command) -> Command:
-        for option in reversed(_embedding_options(prefix)):
-            command = option(command)
+        options = _embedding_options(prefix)
+        for name in reversed([name for name in options if name != without]):
+            command = options[name](command)
         return command
 
     return add
 
 
-def _embedding_options(prefix: str) -> list[Callable[[Command], Command]]:
-    def option(name: str, **settings: Any) -> Callable[[Command], Command]:
-        return click.option(f"--{prefix}{name}", f"embedding_{name}", default=None, **settings)
+def _embedding_options(prefix: str) -> dict[str, Callable[[Command], Command]]:
+    def option(name: str, **settings: Any) -> tuple[str, Callable[[Command], Command]]:
+        made = click.option(f"--{prefix}{name}", f"embedding_{name}", default=None, **settings)
+        return name, made
 
-    return [
+    options = (
         option(
             "size",
             type=click.IntRange(8, 4096),
@@ -312,7 +316,8 @@ def _embedding_options(prefix: str) -> list[Callable[[Command], Command]]:
             help="Tensor to take, an output or one within the model.  [default: the last vector, "
             "else the last map averaged over its places]",
         ),
-    ]
+    )
+    return dict(options)
 
 
 def chosen_embedding(given: Mapping[str, Any]) -> EmbeddingOptions | None:

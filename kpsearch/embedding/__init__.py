@@ -2,10 +2,11 @@
 
 from kpsearch.embedding.collection import EmbeddingReport, embed_pictures
 from kpsearch.embedding.model import Embedder, embedder_of, moved
-from kpsearch.embedding.reading import in_colour, read_to_embed
+from kpsearch.embedding.reading import DECODED_SIDES, in_colour, read_to_embed
 from kpsearch.embedding.stash import Stash
 
 __all__ = [
+    "DECODED_SIDES",
     "Embedder",
     "EmbeddingReport",
     "Stash",

@@ -60,7 +60,7 @@ def _session(content: bytes) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise NotInstalled("deep embeddings need onnxruntime: kpsearch[deep] has it") from error
+        raise NotInstalled("deep embeddings need onnxruntime: kpsearch[onnx] has it") from error
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = settings.inter_op_num_threads = 1
     settings.log_severity_level = _SILENT
@@ -107,5 +107,5 @@ def _side(path: str, of_model: int | str | None, wanted: int | None) -> int:
 
 
 def first_line(error: Exception) -> str:
-    """What an error of onnxruntime says, without what follows in further lines."""
+    """What an error says, without what follows in further lines."""
     return str(error).strip().partition("\n")[0] or type(error).__name__

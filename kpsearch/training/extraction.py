@@ -13,7 +13,7 @@ import numpy as np
 import xxhash
 
 from kpsearch.categories import FEATURES, Network, open_network, views_of
-from kpsearch.embedding import Stash
+from kpsearch.embedding import DECODED_SIDES, Stash
 from kpsearch.errors import ImageRejected, UnusableModel
 from kpsearch.images import read_image, stat_facts, stop_if_wrong_folder
 from kpsearch.options import EmbeddingFacts, EmbeddingOptions, WorkerLimits
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Progress = Callable[[str, int, int], None]
-
-DECODED_SIDES = 4
-"""A JPEG is decoded to at least so many times the side of the input: what views are cut from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +155,7 @@ class _Looking:
 @lru_cache(maxsize=1)
 def _network_at(model: str) -> Network:
     """The backbone in a file, opened once in a process."""
-    return open_network(model, _content(model))
+    return open_network(model, _content(model), (FEATURES,))
 
 
 def _content(model: str) -> bytes:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kpsearch.categories import ClassifierRecord, Label, categories_of
-from kpsearch.errors import KpsearchError, UsageError
+from kpsearch.errors import UsageError
 from kpsearch.options import WorkerLimits
 from kpsearch.training.backbone import Backbone, open_backbone
 from kpsearch.training.extraction import Extracted, Lookout, extract
@@ -26,15 +26,16 @@ from kpsearch.training.head import Head
 from kpsearch.training.judging import Judge, Judged, by_category, confusion
 from kpsearch.training.options import TrainingOptions
 from kpsearch.training.pictures import LabelledPicture
-from kpsearch.training.self_training import SelfLabelled, fit_on_views, grow
+from kpsearch.training.self_training import WEIGHT, SelfLabelled, fit_on_views, grow
 from kpsearch.training.trained_on import seen
 from kpsearch.types import Reject
+from kpsearch.version import __version__
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     import onnx
 
-    from kpsearch.training.finetuning import FinetuneOptions, FineTuned, Sample
+    from kpsearch.training.finetuning import FineTuned, FinetuneOptions
 
     Progress = Callable[[str, int, int], None]
 
@@ -84,10 +85,10 @@ def train_categories(
 ) -> TrainingReport:
     """Train a classifier on labelled pictures and write it to ``output``, an ONNX file.
 
-    Stage 1: features of a backbone that stays as it is, and a layer that is fitted to them; pictures
-    without a label join where the layer is sure of them. With ``finetune``, the last blocks of the
-    backbone learn, too; ``validation`` says when it is enough, or a part of the pictures that is
-    held out. The features stay in ``output``.features for the next training.
+    Stage 1: features of a backbone that stays as it is, and a layer that is fitted to them;
+    pictures without a label join where the layer is sure of them. With ``finetune``, the last
+    blocks of the backbone learn, too; ``validation`` says when it is enough, or a part of the
+    pictures that is held out. The features stay in ``output``.features for the next training.
 
     A bad picture is a reject, never an exception. The classifier is not calibrated yet. Raises
     `NotInstalled`, `UnusableModel`, `WrongFolder`, and `UsageError` with fewer than two labels.
@@ -167,7 +168,7 @@ class _Job:
             learning_curve=curve,
             seconds=self.seconds,
         )
-        model = _assembled(backbone, head, report.record.temperature)
+        model = _assembled(backbone, head)
         if finetune is not None:
             with self._timed("fine-tuning"):
                 model = self._tuned(model, report, table, taken, judge, finetune, validation)
@@ -222,9 +223,31 @@ class _Job:
         validation: Sequence[LabelledPicture],
     ) -> onnx.ModelProto:
         """The classifier with its last blocks trained as well, and its temperature anew."""
-        from kpsearch.training.finetuning import finetune
+        from kpsearch.training.finetuning import Sample, finetune
 
-        raise NotImplementedError
+        held_out = [] if validation else np.flatnonzero(judge.folds == 0).tolist()
+        number = {label: i for i, label in enumerate(table.labels)}
+        labelled = list(zip(table.paths, table.truth.tolist(), strict=True))
+        guessed = zip(taken.rows.tolist(), taken.classes.tolist(), strict=True)
+        training = [
+            *(Sample(*labelled[row]) for row in range(len(labelled)) if row not in set(held_out)),
+            *(Sample(table.unlabelled_paths[row], said, WEIGHT) for row, said in guessed),
+        ]
+        known = [picture for picture in validation if picture.label in number]
+        judging = [
+            *(Sample(*labelled[row]) for row in held_out),
+            *(Sample(picture.path, number[picture.label]) for picture in known if picture.label),
+        ]
+        tuned = finetune(
+            model,
+            training,
+            judging,
+            report.record.preprocessing,
+            options,
+            progress=self.progress,
+        )
+        report.fine_tuned = tuned
+        return tuned.model
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -280,7 +303,52 @@ def _require_labels(pictures: Sequence[LabelledPicture]) -> None:
         )
 
 
-def _assembled(backbone: Backbone, head: Head, temperature: float) -> onnx.ModelProto:
+def _assembled(backbone: Backbone, head: Head) -> onnx.ModelProto:
     from kpsearch.training.assembly import with_head
 
     return with_head(backbone.model, head)
+
+
+def _facts(
+    report: TrainingReport,
+    backbone: Backbone,
+    options: TrainingOptions,
+    table: _Table,
+    taken: SelfLabelled,
+) -> dict[str, Any]:
+    """What a model card says of the training, as JSON values."""
+    judged, tuned = report.judged, report.fine_tuned
+    truth, said = judged.truth, judged.logits.argmax(axis=1)
+    right = by_category(table.labels, truth) == by_category(table.labels, said)
+    return {
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "kpsearch_version": __version__,
+        "backbone": {"name": backbone.name, "sha256": backbone.digest},
+        "seed": options.seed,
+        "pictures": report.pictures,
+        "pictures_of_label": table.counts(),
+        "rejected": len(report.rejects),
+        "unlabelled": report.unlabelled,
+        "unlabelled_taken": report.taken,
+        "held_out": {
+            "pictures": len(truth),
+            "accuracy": _number(judged.accuracy),
+            "category_accuracy": _number(float(np.mean(right)) if len(right) else math.nan),
+            "learning_curve": [list(point) for point in report.learning_curve],
+        },
+        "fine_tuning": None if tuned is None else _tuning_facts(tuned),
+        "trained_on": seen([*table.paths, *(table.unlabelled_paths[row] for row in taken.rows)]),
+    }
+
+
+def _tuning_facts(tuned: FineTuned) -> dict[str, Any]:
+    return {
+        "best_epoch": tuned.best,
+        "interrupted": tuned.interrupted,
+        "epochs": [asdict(epoch) for epoch in tuned.curves],
+    }
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN."""
+    return None if math.isnan(value) else round(value, 4)

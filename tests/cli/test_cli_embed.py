@@ -169,7 +169,7 @@ def test_options_of_an_embedding_without_a_model_are_refused(pictures, tmp_path)
 
 def test_without_onnxruntime_the_extra_is_named(model, pictures, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(NotInstalled, match=rf"{ADVICE}.*kpsearch\[deep\]"):
+    with pytest.raises(NotInstalled, match=rf"{ADVICE}.*kpsearch\[onnx\]"):
         Embedder(model)
 
 
