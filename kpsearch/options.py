@@ -184,6 +184,18 @@ class ClassifierFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class CategoryFacts:
+    """How an index comes by the categories that its catalogue does not say."""
+
+    classifier: ClassifierFacts
+    alpha: float = 0.01
+    """Error rate of the sets of categories it is asked for."""
+
+    def __post_init__(self) -> None:
+        _require_error_rate(self.alpha)
+
+
+@dataclass(frozen=True, slots=True)
 class FusionOptions:
     """How the embedding of a query joins the evidence of its keypoints."""
 
@@ -197,6 +209,32 @@ class FusionOptions:
     def __post_init__(self) -> None:
         if self.shortlist < 1 or not 0 < self.steepness < inf:
             raise UsageError(f"{self.shortlist} images at {self.steepness:g} nats fuse nothing")
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryOptions:
+    """Which category a query is searched in."""
+
+    name: str | None = None
+    """The category, with all that is within it; None leaves it to a classifier."""
+    model: str | None = None
+    """Path of the classifier's ONNX file; None is the one that the index remembers."""
+    alpha: float = 0.01
+    """How often the classifier's set of categories may miss the right one."""
+    most: float = 0.5
+    """Share of the index; where a classifier leaves more, the whole index is searched."""
+
+    def __post_init__(self) -> None:
+        _require_error_rate(self.alpha)
+        if self.name is not None and (not self.name or self.model is not None):
+            raise UsageError("a category is named, or left to a classifier")
+        if not 0 < self.most <= 1:
+            raise UsageError(f"a share of {self.most:g} of the index cannot be searched")
+
+
+def _require_error_rate(alpha: float) -> None:
+    if not 0 < alpha < 1:
+        raise UsageError(f"an error rate is between 0 and 1, not {alpha:g}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,10 +252,18 @@ class SearchOptions:
     """Ask for what a mirror shows of the query, too."""
     fuse: FusionOptions | None = None
     """None ranks by keypoints alone."""
+    category: CategoryOptions | None = None
+    """None searches the whole index."""
 
     def __post_init__(self) -> None:
         if self.expansion is not None and self.verification is None:
             raise UsageError("a query is expanded by verified hits: it needs verification")
+        left_to_a_classifier = self.category is not None and self.category.name is None
+        if left_to_a_classifier and self.verification is None:
+            raise UsageError(
+                "a category is left to a classifier only where verified hits prove it right: name "
+                "it, or verify"
+            )
         if self.limit < 1:
             raise UsageError(f"{self.limit} hits cannot be returned")
 

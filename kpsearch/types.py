@@ -117,6 +117,7 @@ class Hit:
     id: int
     path: str
     category: str
+    """As the index has it: the catalogue's, or after ``?`` those predicted, with ``|`` between."""
     score: float
     log_odds: float
     """Natural logarithm of the odds that the image shows what the query shows: what answers to
@@ -159,6 +160,26 @@ class Stage:
     """One line for a reader: counts in, counts out."""
 
 
+@dataclass(frozen=True, slots=True)
+class CategoryOutcome:
+    """What a category has left of the index for a query."""
+
+    asked: str
+    """A category's name, or ``auto`` where a classifier was asked."""
+    categories: tuple[str, ...]
+    """Searched; those predicted, the likeliest first (for several pictures, of one by one)."""
+    images: int
+    """That the categories leave, and that may be hits."""
+    total: int
+    """That may be hits without them."""
+    whole: bool = False
+    """Whether the whole index was searched all the same."""
+    reason: str = ""
+    """Why it was; empty where it was not."""
+    alpha: float | None = None
+    """Error rate of the prediction; None for a category by name."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
     """The hits of one query, best first, and how they were found."""
@@ -176,6 +197,8 @@ class Answer:
     warnings: tuple[str, ...] = ()
     verified_images: int = 0
     """Images that geometry verified, shown among the hits or not."""
+    category: CategoryOutcome | None = None
+    """None where none was asked for."""
 
     @property
     def timings_ms(self) -> dict[str, float]:

@@ -103,6 +103,8 @@ def evaluate(
         raise UsageError("--burstiness has no effect with --scorer asmk; leave it out")
     if chosen_embedding(chosen) is not None and chosen["fuse"] is None:
         raise UsageError("the options --embed-... are of a model: --fuse MODEL.onnx")
+    if chosen["category"] == "auto" and chosen["category_model"] is None and index is None:
+        raise UsageError("a new index remembers no classifier: --category-model MODEL.onnx")
     data = evaluation.layout_of(layout)
     scoring = data.protocol(protocol)
     if convention is not None and json_file is None and not scoring.has_mean_ap:

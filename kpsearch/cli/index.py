@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kpsearch.cli.category_options import category_options, chosen_categories
 from kpsearch.cli.options import (
     chosen_embedding,
     chosen_features,
@@ -34,6 +35,7 @@ REJECTS_UNDER_STRICT = 3
     help="Keep a deep embedding of every picture, for --fuse; an index keeps to its model.",
 )
 @embedding_options("embed-")
+@category_options
 @jobs_option
 @worker_limits
 @click.option("--follow-links", is_flag=True, help="Go into linked folders too.")
@@ -77,6 +79,9 @@ def index(
             vocabulary=chosen_vocabulary(words, vocabulary),
             embed=embed,
             embedding=chosen_embedding(chosen),
+            categories=chosen_categories(chosen),
+            classifier=chosen["categories"],
+            category_alpha=chosen["category_alpha"],
             n_jobs=jobs,
             limits=WorkerLimits(timeout, memory_limit * 2**20),
             follow_links=follow_links,
@@ -88,6 +93,9 @@ def index(
     if as_json:
         print_json(_as_json(report, index))
     else:
+        if report.categories_unused:
+            told = f"{report.categories_unused} categories are of no picture indexed now"
+            click.echo(f"kpsearch: {chosen['category_csv']}: {told}", err=True)
         click.echo(_summary(report, index))
     if strict and (report.rejects or report.still_rejected):
         ctx.exit(REJECTS_UNDER_STRICT)
@@ -122,6 +130,7 @@ def _as_json(report: IndexReport, index: str) -> dict[str, object]:
         "unchanged": report.unchanged,
         "pruned": report.pruned,
         "still_rejected": report.still_rejected,
+        "categories_unused": report.categories_unused,
         "keypoints": report.keypoints,
         "no_features": report.without_features,
         "words": report.words,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +11,7 @@ import click
 from kpsearch.cli.options import json_flag
 
 if TYPE_CHECKING:
+    from kpsearch.index import Snapshot
     from kpsearch.index.manifest import Manifest
 
 
@@ -17,8 +19,9 @@ if TYPE_CHECKING:
 @click.argument("index", metavar="INDEX")
 @click.option("--rejects", is_flag=True, help="List the pictures that were rejected, and why.")
 @click.option("--segments", is_flag=True, help="List the segments.")
+@click.option("--categories", is_flag=True, help="List the categories and their images.")
 @json_flag
-def info(index: str, rejects: bool, segments: bool, as_json: bool) -> None:
+def info(index: str, rejects: bool, segments: bool, categories: bool, as_json: bool) -> None:
     """Show what an index holds, or a vocabulary file."""
     from kpsearch.cli.output import print_json
     from kpsearch.evaluation.table import format_table
@@ -28,13 +31,14 @@ def info(index: str, rejects: bool, segments: bool, as_json: bool) -> None:
         if os.path.isdir(index) or not os.path.isfile(index)
         else (vocabulary_facts(index))
     )
-    for name, wanted in (("reject_list", rejects), ("segment_list", segments)):
+    lists = {"reject_list": rejects, "segment_list": segments, "category_list": categories}
+    for name, wanted in lists.items():
         if not wanted:
             facts.pop(name, None)
     if as_json:
         print_json(facts)
         return
-    rejected, parts = facts.pop("reject_list", []), facts.pop("segment_list", [])
+    rejected, parts, named = (facts.pop(name, []) for name in lists)
     rows = [[name, _text(value)] for name, value in facts.items()]
     click.echo(format_table(["fact", "value"], rows, align="ll"))
     if rejects:
@@ -44,6 +48,9 @@ def info(index: str, rejects: bool, segments: bool, as_json: bool) -> None:
         rows = [[_text(value) for value in item.values()] for item in parts]
         heads = ["segment", "images", "deleted", "keypoints", "bytes"]
         click.echo(format_table(heads, rows, align="lrrrr"))
+    if categories:
+        rows = [[item["category"], item["own"], item["predicted"]] for item in named]
+        click.echo(format_table(["category", "images", "predicted"], rows, align="lrr"))
 
 
 def index_facts(index: str) -> dict[str, Any]:
@@ -71,6 +78,7 @@ def index_facts(index: str) -> dict[str, Any]:
         "vocabulary": manifest.vocabulary.name,
         "vocabulary_bytes": manifest.vocabulary.size_bytes,
         **_embedding_facts(manifest),
+        **_category_facts(snapshot),
         "format_version": manifest.format_version,
         "kpsearch_version": manifest.kpsearch_version,
         "reject_list": [
@@ -95,6 +103,30 @@ def _embedding_facts(manifest: Manifest) -> dict[str, Any]:
 
     facts = manifest.embedding
     return {} if facts is None else {"embedding": asdict(facts)}
+
+
+def _category_facts(snapshot: Snapshot) -> dict[str, Any]:
+    """The categories, the images that have one by the catalogue or predicted, the classifier."""
+    from dataclasses import asdict
+
+    import numpy as np
+
+    column = snapshot.categories
+    images = np.bincount(column.code[snapshot.live], minlength=len(column.distinct)).tolist()
+    counts: dict[str, Counter[str]] = {"own": Counter(), "predicted": Counter()}
+    total = {"own": 0, "predicted": 0, "none": 0}
+    for category, held in zip(column.distinct, images, strict=True):
+        whose = "predicted" if category.predicted else "own" if category.names else "none"
+        total[whose] += held
+        for name in category.names if held else ():
+            counts[whose][name] += held
+    names = sorted(counts["own"].keys() | counts["predicted"].keys())
+    found: dict[str, Any] = {"categories": {"names": len(names), **total}}
+    facts = snapshot.manifest.categories
+    if facts is not None:
+        found["classifier"] = {**asdict(facts.classifier), "alpha": facts.alpha}
+    listed = [{"category": name, **{w: counts[w][name] for w in counts}} for name in names]
+    return {**found, "category_list": listed}
 
 
 def vocabulary_facts(path: str) -> dict[str, Any]:

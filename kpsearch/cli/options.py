@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from kpsearch.options import EmbeddingOptions, FeatureOptions, SearchOptions, VocabularyOptions
+    from kpsearch.options import (
+        CategoryOptions,
+        EmbeddingOptions,
+        FeatureOptions,
+        SearchOptions,
+        VocabularyOptions,
+    )
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -86,6 +92,26 @@ def search_options(command: Command) -> Command:
                 metavar="MODEL.onnx",
                 help="Hear the deep embedding too, by the model the index was embedded with.",
             ),
+            click.option(
+                "--category",
+                metavar="auto|off|NAME",
+                default="off",
+                show_default=True,
+                help="Search in one category and what is within it, or in those that a classifier "
+                "holds possible.",
+            ),
+            click.option(
+                "--alpha",
+                type=float,
+                metavar="RATE",
+                help="How often they may miss the right one, with --category auto.  "
+                "[default: 0.01]",
+            ),
+            click.option(
+                "--category-model",
+                metavar="MODEL.onnx",
+                help="The classifier, with --category auto.  [default: the index's own]",
+            ),
         ]
     ):
         command = option(command)
@@ -111,7 +137,22 @@ def chosen_search(given: Mapping[str, Any], *, limit: int | None = None) -> Sear
         expansion=ExpansionOptions() if given["expand"] else None,
         mirrored=given["mirror"],
         fuse=None if given["fuse"] is None else FusionOptions(given["fuse"]),
+        category=_chosen_category(given),
     )
+
+
+def _chosen_category(given: Mapping[str, Any]) -> CategoryOptions | None:
+    from kpsearch.errors import UsageError
+    from kpsearch.options import CategoryOptions
+
+    changes = {"alpha": given["alpha"], "model": given["category_model"]}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    name = given["category"]
+    if name == "auto":
+        return CategoryOptions(**changes)
+    if changes:
+        raise UsageError("--alpha and --category-model are of a classifier: --category auto")
+    return None if name == "off" else CategoryOptions(name=name)
 
 
 def worker_limits(command: Command) -> Command:

@@ -109,6 +109,8 @@ def _ask(
 
 
 def _show(answer: Answer, *, as_json: bool, explain: bool) -> None:
+    from dataclasses import asdict
+
     from kpsearch.cli.output import hit_json, print_json
 
     if as_json:
@@ -121,6 +123,8 @@ def _show(answer: Answer, *, as_json: bool, explain: bool) -> None:
             "warnings": list(answer.warnings),
             "timings_ms": {name: round(ms, 3) for name, ms in answer.timings_ms.items()},
         }
+        if answer.category is not None:
+            result["category"] = asdict(answer.category)
         if explain:
             result["explain"] = {stage.name: stage.detail for stage in answer.stages}
         print_json(result)
@@ -132,9 +136,12 @@ def describe(answer: Answer, *, explain: bool) -> str:
     """An answer as text: what it means, a table of hits, and the stages if asked for."""
     from kpsearch.evaluation.table import format_table
     from kpsearch.images import escape_path
+    from kpsearch.search import in_words
 
     names = ", ".join(escape_path(picture) for picture in answer.pictures)
     lines = [f"{names}: {_verdict(answer)}"]
+    if answer.category is not None:
+        lines.append(escape_path(f"searched in {in_words(answer.category)}"))
     if answer.hits:
         columns = [
             ("rank", "r", [hit.rank for hit in answer.hits]),

@@ -7,18 +7,16 @@ a query: left out of its own gallery). Rows of any other role are read and play 
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
 import os
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from kpsearch.errors import UnusableFile, UsageError
+from kpsearch.csv_rows import csv_rows
+from kpsearch.errors import UnusableFile
 from kpsearch.evaluation.truth import Truth, TruthRow
 
 _REQUIRED = ("path", "instance", "role")
 _KNOWN = (*_REQUIRED, "category", "source")
+_IF_FOLDER = "; if it holds a public data set, name its layout"
 
 
 def read_truth(path: str) -> Truth:
@@ -33,7 +31,7 @@ def read_truth(path: str) -> Truth:
     rows: list[TruthRow] = []
     reference_lines: dict[str, int] = {}
     asked_for: dict[str, tuple[str, int]] = {}
-    for line, record in _records(path):
+    for line, record in csv_rows(path, _REQUIRED, if_folder=_IF_FOLDER):
         row = _row(record, folder=folder, where=f"{path}:{line}")
         if row.is_reference:
             first = reference_lines.setdefault(row.path, line)
@@ -75,63 +73,3 @@ def _row(record: Mapping[str, str], *, folder: str, where: str) -> TruthRow:
     if not row.instance and (row.is_reference or row.is_query):
         raise UnusableFile(f"{where}: a {row.role} row needs an instance; name the thing it shows")
     return row
-
-
-def _records(path: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """The rows below the header: the line each begins on, and its fields by column."""
-    lines = _fields_by_line(path)
-    line, header = next(lines, (0, []))
-    if not header:
-        raise UnusableFile(f"{path}: the file is empty; it needs columns {', '.join(_REQUIRED)}")
-    columns = [name.strip() for name in header]
-    _check_columns(columns, where=f"{path}:{line}")
-    for line, fields in lines:
-        if len(fields) != len(columns):
-            raise UnusableFile(
-                f"{path}:{line}: {len(fields)} fields, but the header names {len(columns)} columns;"
-                " quote a field that holds a comma"
-            )
-        yield line, dict(zip(columns, fields, strict=True))
-
-
-def _check_columns(columns: list[str], *, where: str) -> None:
-    missing = [name for name in _REQUIRED if name not in columns]
-    if missing:
-        raise UnusableFile(
-            f"{where}: no column {', '.join(missing)}; the header has {', '.join(columns)}"
-            " (separate columns by commas)"
-        )
-    twice = [name for name, count in Counter(columns).items() if name and count > 1]
-    if twice:
-        raise UnusableFile(f"{where}: column {', '.join(twice)} appears twice; rename one")
-
-
-def _fields_by_line(path: str) -> Iterator[tuple[int, list[str]]]:
-    """Every row that is not empty, with the line of the file it begins on."""
-    reader = csv.reader(io.StringIO(_read_text(path), newline=""), strict=True)
-    line = 1
-    try:
-        for fields in reader:
-            if any(text.strip() for text in fields):
-                yield line, fields
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise UnusableFile(f"{path}:{line}: not valid CSV: {error}") from error
-
-
-def _read_text(path: str) -> str:
-    try:
-        with open(path, "rb") as file:
-            data = file.read().removeprefix(codecs.BOM_UTF8)
-    except IsADirectoryError as error:
-        raise UsageError(
-            f"{path}: cannot be read: a folder, no CSV file;"
-            " if it holds a public data set, name its layout"
-        ) from error
-    except OSError as error:
-        raise UnusableFile(f"{path}: cannot be read: {error.strerror}") from error
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UnusableFile(f"{path}:{line}: not UTF-8; save the file as UTF-8 CSV") from error

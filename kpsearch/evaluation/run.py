@@ -22,7 +22,7 @@ from kpsearch.options import (
     SearchOptions,
     VocabularyOptions,
 )
-from kpsearch.search import Searcher
+from kpsearch.search import Searcher, require_category_model
 from kpsearch.types import Reject
 
 
@@ -92,6 +92,8 @@ def evaluate(
             f"{truth.origin}: needs at least one reference and one query; it has"
             f" {len(references)} of the one and {len(queries)} of the other"
         )
+    if search is not None and search.category is not None:
+        require_category_model(search.category)  # before anything is indexed
     report = build_index(
         [row.path for row in references],
         index,

@@ -1,5 +1,6 @@
 """Bytes on disk: segments, the manifest that names them, one writer and any number of readers."""
 
+from kpsearch.index.category import CategoryColumn, ImageCategory
 from kpsearch.index.check import CheckReport, Damage, check_index
 from kpsearch.index.contents import contents_hash
 from kpsearch.index.recovery import Recovery, recover
@@ -16,9 +17,11 @@ from kpsearch.index.storage import Storage
 from kpsearch.index.writer import IndexWriter
 
 __all__ = [
+    "CategoryColumn",
     "CheckReport",
     "Damage",
     "Geometry",
+    "ImageCategory",
     "ImageRecord",
     "IndexWriter",
     "Keypoints",

@@ -13,7 +13,13 @@ import xxhash
 
 from kpsearch.errors import IndexDamaged, IndexMissing
 from kpsearch.index.container import FileEntry, natural_number
-from kpsearch.options import EmbeddingFacts, EmbeddingOptions, FeatureOptions
+from kpsearch.options import (
+    CategoryFacts,
+    ClassifierFacts,
+    EmbeddingFacts,
+    EmbeddingOptions,
+    FeatureOptions,
+)
 from kpsearch.version import __version__
 
 if TYPE_CHECKING:
@@ -22,6 +28,9 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 3
 WITH_EMBEDDING = 4
 """The format of an index that keeps embeddings: what reads only 3 would lose them in a merge."""
+WITH_CATEGORIES = 5
+"""Of one that remembers a classifier of categories, with embeddings or without."""
+FORMATS = (FORMAT_VERSION, WITH_EMBEDDING, WITH_CATEGORIES)
 NAME = "manifest.json"
 PREVIOUS = "manifest.prev.json"
 
@@ -51,10 +60,14 @@ class Manifest:
     next_id: int = 0
     embedding: EmbeddingFacts | None = None
     """The model of ``images/embedding`` in every segment; None where no segment has any."""
+    categories: CategoryFacts | None = None
+    """How categories are predicted that the catalogue does not say; None where they are not."""
 
     @property
     def format_version(self) -> int:
         """The oldest format that holds what this index holds."""
+        if self.categories is not None:
+            return WITH_CATEGORIES
         return FORMAT_VERSION if self.embedding is None else WITH_EMBEDDING
 
     def files(self) -> tuple[FileEntry, ...]:
@@ -65,8 +78,10 @@ class Manifest:
     def to_bytes(self) -> bytes:
         """As JSON, with a hash of all the rest."""
         value = {**_fields(self), "format_version": self.format_version}
-        if self.embedding is None:
-            del value["embedding"]  # format 3 knows no such field
+        if self.format_version < WITH_CATEGORIES:
+            del value["categories"]  # no format knows fields of a later one
+        if self.format_version < WITH_EMBEDDING:
+            del value["embedding"]
         return sealed(value)
 
 
@@ -97,11 +112,9 @@ def parse(content: bytes, name: str = NAME) -> Manifest:
     try:
         value: Mapping[str, Any] = json.loads(content)
         version = value["format_version"]
-        if version not in (FORMAT_VERSION, WITH_EMBEDDING):
-            raise IndexDamaged(
-                f"{name}: format version {version}, this kpsearch reads {FORMAT_VERSION} and "
-                f"{WITH_EMBEDDING}"
-            )
+        if version not in FORMATS:
+            known = ", ".join(map(str, FORMATS))
+            raise IndexDamaged(f"{name}: format version {version}, this kpsearch reads {known}")
         rest = {key: item for key, item in value.items() if key != "hash"}
         # The same values spelled otherwise are not what was written either.
         if value["hash"] != _hash(rest) or _dump(value) != content:
@@ -122,7 +135,8 @@ def _from_json(value: Mapping[str, Any]) -> Manifest:
         deletes=_optional_file(value["deletes"]),
         rejects=_optional_file(value["rejects"]),
         next_id=natural_number(value["next_id"]),
-        embedding=_embedding(value["embedding"]) if version == WITH_EMBEDDING else None,
+        embedding=_embedding(value["embedding"]) if version >= WITH_EMBEDDING else None,
+        categories=_categories(value["categories"]) if version >= WITH_CATEGORIES else None,
     )
 
 
@@ -130,7 +144,9 @@ def _optional_file(value: Mapping[str, Any] | None) -> FileEntry | None:
     return None if value is None else FileEntry.from_json(value)
 
 
-def _embedding(value: Mapping[str, Any]) -> EmbeddingFacts:
+def _embedding(value: Mapping[str, Any] | None) -> EmbeddingFacts | None:
+    if value is None:
+        return None
     options = dict(value["options"])
     options["mean"], options["std"] = tuple(options["mean"]), tuple(options["std"])
     return EmbeddingFacts(
@@ -138,6 +154,14 @@ def _embedding(value: Mapping[str, Any]) -> EmbeddingFacts:
         model_hash=str(value["model_hash"]),
         dimensions=natural_number(value["dimensions"]),
         options=EmbeddingOptions(**options),
+    )
+
+
+def _categories(value: Mapping[str, Any]) -> CategoryFacts:
+    classifier = value["classifier"]
+    return CategoryFacts(
+        ClassifierFacts(str(classifier["model"]), str(classifier["model_hash"])),
+        alpha=float(value["alpha"]),
     )
 
 

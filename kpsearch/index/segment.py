@@ -54,6 +54,7 @@ class ImageRecord:
     mtime_ns: int
     content_hash: bytes
     category: str = ""
+    """As `kpsearch.index.category` writes it."""
     warning: str = ""
 
 
@@ -308,6 +309,13 @@ class Segment:
     def _text(self, column: TextColumn, image: int) -> str:
         try:
             return column[image].decode()
+        except (IndexDamaged, UnicodeDecodeError) as error:
+            raise IndexDamaged(f"{self.name}: {error}") from None
+
+    def category_texts(self) -> list[str]:
+        """Of each image, as its record keeps it: see `kpsearch.index.category`."""
+        try:
+            return [text.decode() for text in self._categories]
         except (IndexDamaged, UnicodeDecodeError) as error:
             raise IndexDamaged(f"{self.name}: {error}") from None
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from kpsearch.errors import IndexDamaged, IndexMissing
 from kpsearch.index import manifest as manifests
+from kpsearch.index.category import CategoryColumn
 from kpsearch.index.container import Mapped, MappedFile
 from kpsearch.index.deletes import Deletes
 from kpsearch.index.rejects import read_rejects
@@ -192,6 +193,11 @@ class Snapshot:
         """(slots, 2) width and height of each image."""
         sides = [np.stack([segment.width, segment.height], axis=1) for segment in self.segments]
         return np.concatenate([np.empty((0, 2), np.uint16), *sides])
+
+    @cached_property
+    def categories(self) -> CategoryColumn:
+        """Of the image in each slot."""
+        return CategoryColumn.of(text for s in self.segments for text in s.category_texts())
 
     def records(self) -> Iterator[ImageRecord]:
         """The records of all live images, by id."""

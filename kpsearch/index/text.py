@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kpsearch.errors import IndexDamaged
+from kpsearch.index.runs import rises
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -42,6 +44,13 @@ class TextColumn:
     def take(self, rows: npt.NDArray[np.integer]) -> list[bytes]:
         """The strings at ``rows``."""
         return [self[row] for row in rows.tolist()]
+
+    def __iter__(self) -> Iterator[bytes]:
+        """All strings, several times as fast as one by one."""
+        if not rises(self.start, len(self.blob)):
+            raise IndexDamaged("texts lie outside their column")
+        blob = self.blob.tobytes()
+        return (blob[low:high] for low, high in pairwise(self.start.tolist()))
 
     def __len__(self) -> int:
         return len(self.start) - 1

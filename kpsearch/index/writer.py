@@ -38,7 +38,7 @@ from kpsearch.vocabulary import vocabulary_arrays
 if TYPE_CHECKING:
     from kpsearch.index.container import FileEntry
     from kpsearch.index.packing import Packing
-    from kpsearch.options import EmbeddingFacts, FeatureOptions
+    from kpsearch.options import CategoryFacts, EmbeddingFacts, FeatureOptions
     from kpsearch.types import Reject
     from kpsearch.vocabulary import Vocabulary
 
@@ -93,10 +93,13 @@ class IndexWriter:
         features: FeatureOptions,
         vocabulary: Vocabulary,
         embedding: EmbeddingFacts | None = None,
+        *,
+        categories: CategoryFacts | None = None,
     ) -> None:
         """Commit generation 1: the vocabulary and no image.
 
-        With ``embedding`` every image has to come with an embedding by that model.
+        With ``embedding`` every image has to come with an embedding by that model; ``categories``
+        are remembered.
         """
         if self.manifest is not None:
             raise IndexMismatch(f"{self.storage.folder}: there is an index here already")
@@ -105,7 +108,9 @@ class IndexWriter:
         deque(packing, maxlen=0)  # for its hash, which names the file
         name = f"vocabulary-{packing.entry('').whole_hash[:16]}.h5"
         entry = write_file(self.storage, name, packing)
-        manifest = Manifest(1, __version__, features, entry, embedding=embedding)
+        manifest = Manifest(
+            1, __version__, features, entry, embedding=embedding, categories=categories
+        )
         self._publish(manifest, previous=None)
 
     def commit(
@@ -182,6 +187,18 @@ class IndexWriter:
             pass
         except IndexDamaged as error:
             self.damage = error
+
+    def remember(self, categories: CategoryFacts) -> int:
+        """Commit how categories are predicted from now on; returns the generation.
+
+        To go back a generation takes the last images along: they were predicted so.
+        """
+        before = self._current().manifest
+        if before.categories != categories:
+            changed = replace(before, categories=categories)
+            with interrupts_deferred():
+                self._publish(manifests.following(changed), previous=None)
+        return self._current().generation
 
     def merge(self) -> bool:
         """Merge the segments that are due; returns whether any were. Changes no answer."""

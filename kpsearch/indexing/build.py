@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from kpsearch.errors import IndexMismatch, UsageError
 from kpsearch.features import require_extractable, settled
 from kpsearch.index import IndexWriter
+from kpsearch.indexing.categories import category_source, require_classifier
 from kpsearch.indexing.embedding import settle_embedding
 from kpsearch.indexing.job import Job, open_vocabulary
 from kpsearch.indexing.pictures import Extraction
@@ -28,7 +29,9 @@ def build_index(
     vocabulary: VocabularyOptions | str | os.PathLike[str] | None = None,
     embed: str | os.PathLike[str] | None = None,
     embedding: EmbeddingOptions | None = None,
-    categories: dict[str, str] | None = None,
+    categories: Mapping[str, str] | None = None,
+    classifier: str | os.PathLike[str] | None = None,
+    category_alpha: float | None = None,
     n_jobs: int = 1,
     limits: WorkerLimits | None = None,
     follow_links: bool = False,
@@ -42,7 +45,13 @@ def build_index(
     New and changed files are added (a changed one replaces its older self), unchanged ones are
     skipped by size and mtime, then by content. Paths are kept absolute. ``vocabulary`` is how to
     train one, or a file or an index to take it from; an existing index keeps its own, and its
-    ``features``. ``categories`` gives the category of a path, as returned by ``os.path.abspath``.
+    ``features``.
+
+    ``categories`` gives the category of a path, as returned by ``os.path.abspath``. A picture that
+    has none gets the set of those that the ``classifier``, an ONNX file, holds possible with an
+    error rate of ``category_alpha`` (0.01 where none is remembered); an index remembers the two.
+    One whose category has changed is read again; so are all without one of their own when the
+    classifier or its error rate is another.
 
     A new index made with ``embed``, the ONNX file of a deep model that is fed as ``embedding``
     says, keeps an embedding of every picture; what is added later needs the same model, from
@@ -66,17 +75,21 @@ def build_index(
         limits or WorkerLimits(),
     )
     with IndexWriter(index) as writer, job.timed("all"):
+        source = category_source(writer, categories or {}, classifier, category_alpha)
         with job.timed("listing"):
             todo = job.list_tasks(
                 paths,
                 writer.snapshot(),
-                categories or {},
+                source,
                 follow_links=follow_links,
                 prune=prune,
                 retry_rejects=retry_rejects,
             )
         options = _settle_features(writer, features)
-        extraction = Extraction(options, settle_embedding(writer, embed, embedding, todo=len(todo)))
+        if not all(task.category for task in todo):
+            require_classifier(source, writer.storage.folder)
+        embedded = settle_embedding(writer, embed, embedding, todo=len(todo))
+        extraction = Extraction(options, embedded, source.facts)
         if writer.manifest is None:
             todo = job.make_vocabulary(writer, todo, extraction, vocabulary)
         elif vocabulary is not None:

@@ -16,6 +16,7 @@ from kpsearch.errors import ImageRejected, IndexMismatch, KpsearchError
 from kpsearch.features import make_extractor
 from kpsearch.images import find_images, stat_facts, stop_if_wrong_folder
 from kpsearch.index import ImageRecord, IndexWriter, Keypoints, Snapshot
+from kpsearch.indexing.categories import CategorySource, require_all_predicted
 from kpsearch.indexing.pictures import (
     Extracted,
     Extraction,
@@ -73,7 +74,7 @@ class Job:
         self,
         paths: Iterable[str | os.PathLike[str]],
         snapshot: Snapshot | None,
-        categories: dict[str, str],
+        categories: CategorySource,
         *,
         follow_links: bool,
         prune: bool,
@@ -86,18 +87,19 @@ class Job:
             self.gone = vanished(snapshot, paths, found)
             for path in self.gone.ids.values():
                 found.pop(os.fsdecode(path), None)
-        tasks = [
-            Task(path, categories.get(path, ""))
-            if snapshot is None
-            else self._task_of(path, snapshot, categories.get(path, ""), retry_rejects)
-            for path in found
-        ]
+        self.report.categories_unused = len(categories.own.keys() - found.keys())
+        if snapshot is None:
+            return [Task(path, categories.of_new(path)) for path in found]
+        going = map(os.fsdecode, self.gone.ids.values()) if self.gone else ()
+        require_all_predicted(categories, snapshot, found.keys() | set(going))
+        tasks = [self._task_of(path, snapshot, categories, retry_rejects) for path in found]
         return [task for task in tasks if task is not None]
 
     def _task_of(
-        self, path: str, snapshot: Snapshot, category: str, retry_rejects: bool
+        self, path: str, snapshot: Snapshot, categories: CategorySource, retry_rejects: bool
     ) -> Task | None:
         """The work a file needs; None where the index has it as it is, or has rejected it so."""
+        category = categories.of_new(path)
         try:
             facts = stat_facts(path)
         except ImageRejected:
@@ -112,8 +114,11 @@ class Job:
         if slot is None:
             return Task(path, category)
         record = snapshot.record(slot)
+        if categories.is_outdated(record):
+            return Task(path, categories.of_known(record))
         if (record.size_bytes, record.mtime_ns) != facts:
-            return Task(path, category or record.category, known_hash=record.content_hash)
+            category = categories.of_known(record)
+            return Task(path, category, known_hash=record.content_hash)
         self._settle(path, snapshot)
         return None
 
@@ -131,7 +136,7 @@ class Job:
         wanted: VocabularyOptions | str | os.PathLike[str] | None,
     ) -> list[Task]:
         """Give a new index its vocabulary; the pictures read for it need not be read again."""
-        options, embedding = extraction.options, extraction.embedding
+        options = extraction.options
         if wanted is not None and not isinstance(wanted, VocabularyOptions):
             vocabulary = open_vocabulary(wanted)
             if vocabulary.extractor != options.extractor:
@@ -139,30 +144,34 @@ class Job:
                     f"{os.fspath(wanted)}: a vocabulary of {vocabulary.extractor} descriptors, "
                     f"not of {options.extractor}; --features {vocabulary.extractor} goes with it"
                 )
-            writer.create(options, vocabulary, embedding)
+            self._create(writer, vocabulary, extraction)
             return tasks
         training = wanted or VocabularyOptions()
         rng = np.random.default_rng(training.seed)
         bounded = min(training.sample_images, SAMPLE_KEYPOINTS // options.max_keypoints)
         drawn = np.sort(rng.permutation(len(tasks))[: max(bounded, 1)]).tolist()
         with self.timed("extraction"):
-            sample = self._extract_sample([tasks[i].path for i in drawn], extraction)
+            sample = self._extract_sample([tasks[i] for i in drawn], extraction)
         with self.timed("vocabulary"):
             self.progress("training the vocabulary", 0, 1)
             vocabulary = self._train(sample, len(tasks), training, options)
-            writer.create(options, vocabulary, embedding)
+            self._create(writer, vocabulary, extraction)
             self.progress("training the vocabulary", 1, 1)
         ready = dict(zip(drawn, sample, strict=True))
         return [Task(task.path, task.category, ready=ready.get(i)) for i, task in enumerate(tasks)]
 
-    def _extract_sample(self, paths: list[str], work: Extraction) -> list[Extracted | Reject]:
+    @staticmethod
+    def _create(writer: IndexWriter, vocabulary: Vocabulary, how: Extraction) -> None:
+        writer.create(how.options, vocabulary, how.embedding, categories=how.categories)
+
+    def _extract_sample(self, tasks: list[Task], work: Extraction) -> list[Extracted | Reject]:
         sample: list[Extracted | Reject] = []
         rejected = 0
-        for found in in_workers(work, paths, n_jobs=self.n_jobs, limits=self.limits):
+        for found in in_workers(work, tasks, n_jobs=self.n_jobs, limits=self.limits):
             sample.append(found)
             rejected += isinstance(found, Reject)
             stop_if_wrong_folder(len(sample), rejected)
-            self.progress("reading a sample", len(sample), len(paths))
+            self.progress("reading a sample", len(sample), len(tasks))
         if rejected == len(sample):
             for reject in sample:
                 if isinstance(reject, Reject):
@@ -208,6 +217,9 @@ class Job:
                 self._add_batch(writer, snapshot, results, done, len(tasks))
         with self.timed("commit"):
             self._tidy(writer)
+            if extraction.categories is not None:
+                # Not before: a run that is cut short has to be begun again.
+                writer.remember(extraction.categories)
         if writer.damage is not None:
             raise writer.damage
 

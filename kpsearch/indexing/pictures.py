@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, TypeVar
 import cv2
 import numpy as np
 
+from kpsearch.categories import classifier_of
 from kpsearch.embedding import embedder_of, in_colour
 from kpsearch.errors import ImageRejected, KpsearchError
 from kpsearch.features import extract_features
 from kpsearch.images import read_changed_image, read_image, stat_facts
 from kpsearch.index import ImageRecord, Keypoints, quantise_keypoints
-from kpsearch.options import EmbeddingFacts, FeatureOptions, WorkerLimits
+from kpsearch.indexing.categories import predicted_category
+from kpsearch.options import CategoryFacts, EmbeddingFacts, FeatureOptions, WorkerLimits
 from kpsearch.parallel import map_in_order
 from kpsearch.types import Casualty, Features, FileFacts, Image, Reject
 from kpsearch.vocabulary import Vocabulary, load_vocabulary
@@ -23,7 +25,6 @@ from kpsearch.vocabulary import Vocabulary, load_vocabulary
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-Item = TypeVar("Item", "str", "Task")
 R = TypeVar("R")
 
 
@@ -34,6 +35,7 @@ class Extracted:
     path: str
     features: Features
     facts: FileFacts
+    category: str
     warning: str
     embedding: npt.NDArray[np.float16] | None = None
     """(d,) where the index keeps embeddings."""
@@ -45,6 +47,7 @@ class Task:
 
     path: str
     category: str = ""
+    """As the catalogue has it, in the words of a record; empty where it has none."""
     known_hash: bytes = b""
     """Of the picture the index holds under this path."""
     ready: Extracted | Reject | None = None
@@ -60,27 +63,43 @@ class SameContent:
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """A path to its features, in a worker."""
+    """A picture to its features, in a worker."""
 
     options: FeatureOptions
     embedding: EmbeddingFacts | None = None
     """The model to embed it with as well."""
+    categories: CategoryFacts | None = None
+    """What predicts its category where the catalogue has none."""
 
-    def __call__(self, path: str) -> Extracted | Reject:
+    def __call__(self, task: Task) -> Extracted | Reject:
         """Read and extract one picture."""
         try:
-            image = read_image(path, at_least_px=self.options.max_side_px)
-            return self.of(image)
+            return self.of(read_image(task.path, at_least_px=self.options.max_side_px), task)
         except ImageRejected as error:
-            return _reject(path, error.code, error.text)
+            return _reject(task.path, error.code, error.text)
 
-    def of(self, image: Image) -> Extracted:
-        """What is found in a decoded picture; raises `ImageRejected`."""
-        features, embedding = _extract(image, self.options), None
-        if self.embedding is not None:
-            embedder = embedder_of(self.embedding)
-            embedding = embedder.embed(in_colour(image, embedder)).astype(np.float16)
-        return Extracted(image.path, features, image.facts, "; ".join(image.warnings), embedding)
+    def of(self, image: Image, task: Task) -> Extracted:
+        """What is found in the decoded picture of a task; raises `ImageRejected`."""
+        return Extracted(
+            path=image.path,
+            features=_extract(image, self.options),
+            facts=image.facts,
+            category=task.category or self._predicted(image),
+            warning="; ".join(image.warnings),
+            embedding=self._embedded(image),
+        )
+
+    def _predicted(self, image: Image) -> str:
+        if self.categories is None:
+            return ""
+        classifier = classifier_of(self.categories.classifier)
+        return predicted_category(in_colour(image, classifier), self.categories)
+
+    def _embedded(self, image: Image) -> npt.NDArray[np.float16] | None:
+        if self.embedding is None:
+            return None
+        embedder = embedder_of(self.embedding)
+        return embedder.embed(in_colour(image, embedder)).astype(np.float16)
 
 
 def _extract(image: Image, options: FeatureOptions) -> Features:
@@ -101,7 +120,7 @@ def _extract(image: Image, options: FeatureOptions) -> Features:
 
 @dataclass(frozen=True, slots=True)
 class Quantisation:
-    """A path to what the index keeps of it, in a worker."""
+    """A picture to what the index keeps of it, in a worker."""
 
     extraction: Extraction
     vocabulary_path: str
@@ -112,7 +131,7 @@ class Quantisation:
         if not isinstance(found, Extracted):
             return found
         vocabulary = vocabulary_at(self.vocabulary_path)
-        return _quantise(found, vocabulary, task.category)
+        return _quantise(found, vocabulary)
 
     def _extract_changed(self, task: Task) -> Extracted | Reject | SameContent:
         how = self.extraction
@@ -120,20 +139,19 @@ class Quantisation:
             image = read_changed_image(
                 task.path, task.known_hash, at_least_px=how.options.max_side_px
             )
-            return how.of(image) if image else SameContent(task.path)
+            return how.of(image, task) if image else SameContent(task.path)
         except ImageRejected as error:
             return _reject(task.path, error.code, error.text)
 
 
 def in_workers(
-    work: Callable[[Item], R], items: Sequence[Item], *, n_jobs: int, limits: WorkerLimits
+    work: Callable[[Task], R], tasks: Sequence[Task], *, n_jobs: int, limits: WorkerLimits
 ) -> Generator[R | Reject, None, None]:
-    """The work done on paths or tasks, in order, in processes that may die of a picture."""
-    results = map_in_order(work, items, n_jobs=n_jobs, isolated=limits)
-    for item, result in zip(items, results, strict=True):
+    """The work done on tasks, in order, in processes that may die of a picture."""
+    results = map_in_order(work, tasks, n_jobs=n_jobs, isolated=limits)
+    for task, result in zip(tasks, results, strict=True):
         if isinstance(result, Casualty):
-            path = item if isinstance(item, str) else item.path
-            yield _reject(path, result.code, result.text)
+            yield _reject(task.path, result.code, result.text)
         else:
             yield result
 
@@ -144,9 +162,7 @@ def vocabulary_at(path: str) -> Vocabulary:
     return load_vocabulary(path)
 
 
-def _quantise(
-    found: Extracted, vocabulary: Vocabulary, category: str
-) -> tuple[ImageRecord, Keypoints]:
+def _quantise(found: Extracted, vocabulary: Vocabulary) -> tuple[ImageRecord, Keypoints]:
     features = found.features
     words = vocabulary.quantise(features.descriptors)
     record = ImageRecord(
@@ -155,7 +171,7 @@ def _quantise(
         size_bytes=found.facts.size_bytes,
         mtime_ns=found.facts.mtime_ns,
         content_hash=found.facts.content_hash,
-        category=category,
+        category=found.category,
         warning=found.warning,
     )
     return record, quantise_keypoints(

@@ -24,6 +24,8 @@ class IndexReport:
     """Dropped, because their files are gone."""
     still_rejected: int = 0
     """Rejected by an earlier run, for a reason that lies in the file, and not changed since."""
+    categories_unused: int = 0
+    """Categories given for paths that are not among the pictures."""
     keypoints: int = 0
     without_features: int = 0
     words: int = 0

@@ -118,20 +118,30 @@ def unproven(
 
 
 def figures_of(
-    candidates: Sequence[Candidate], images: int, *, in_nats: bool, pictures: int = 1
+    candidates: Sequence[Candidate],
+    ranking: Sequence[Candidate],
+    images: int,
+    *,
+    in_nats: bool,
+    pictures: int = 1,
 ) -> npt.NDArray[np.float64]:
-    """(n, 3) `figures` of a ranking of n candidates, best first, from a gallery of ``images``.
+    """(n, 3) `figures` of n candidates, out of a ``ranking`` of a gallery of ``images``.
 
-    The scores are sums over so many ``pictures`` of the query, and judged by their mean.
-    Scores that are not ``in_nats`` (those of other scorers, before geometry) have a background
-    like all, but no usual one: a small gallery says nothing of them.
+    Both are best first; the background is the ranking's. The scores are sums over so many
+    ``pictures`` of the query, and judged by their mean. Scores that are not ``in_nats`` (those of
+    other scorers, before geometry) have a background like all, but no usual one: a small gallery
+    says nothing of them.
     """
-    scores = np.array([c.score for c in candidates], np.float64) / pictures
-    if not in_nats and len(scores):
+    scores, levels = (
+        np.array([c.score for c in listed], np.float64) / pictures
+        for listed in (candidates, ranking)
+    )
+    if not in_nats and len(levels):
         full = images >= DEPTH
-        scores = scores * ((1e3 if full else USUAL_BACKGROUND) / max(scores[0], 1e-300))
+        unit = (1e3 if full else USUAL_BACKGROUND) / max(levels[0], 1e-300)
+        scores, levels = scores * unit, levels * unit
     seen = [c.verification for c in candidates]
     gains = np.array([v.gain if v else 0.0 for v in seen], np.float64)
     inliers = np.array([v.inliers if v else 0 for v in seen], np.float64)
     effective = np.array([v.effective_inliers if v else 0.0 for v in seen], np.float64)
-    return figures(scores, gains, inliers, effective, background(scores, images))
+    return figures(scores, gains, inliers, effective, background(levels, images))

@@ -22,7 +22,7 @@ import numpy as np
 
 from kpsearch.geometry import Frames, projected_outline
 from kpsearch.search.question import Question
-from kpsearch.search.ranking import best_scored, score, verified
+from kpsearch.search.ranking import best_scored, score, shortlisted, verified
 from kpsearch.search.region import Region
 from kpsearch.search.shortlist import Candidate, reordered
 from kpsearch.types import ImageSize, Words
@@ -64,7 +64,7 @@ def _found_through(
     asked = _question_of(seed, question)
     candidates = best_scored(asked, score(asked, options.scoring), options.verification.shortlist)
     unguided = replace(options, verification=replace(options.verification, guided=0))
-    found, _ = verified(asked, candidates, unguided)
+    found, _ = verified(shortlisted(asked, candidates, options.verification), unguided)
     return [
         Candidate(c.slot, wanted.discount * min(c.score, seed.score), via=seed.slot) for c in found
     ]
@@ -90,6 +90,7 @@ def _question_of(seed: Candidate, question: Question) -> Question:
         size,
         Region(0, 0, *size),
         barred,
+        sought=question.sought,
     )
 
 

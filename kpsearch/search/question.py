@@ -41,6 +41,8 @@ class Question:
     """Through the words that were looked up in the whole index."""
     recurrence: npt.NDArray[np.float64]
     """(n, 65), see `kpsearch.scoring.recurrence`."""
+    sought: npt.NDArray[np.bool_] | None = None
+    """(slots,) the only images that geometry is asked about; None where it is about all."""
 
     @classmethod
     def ask(
@@ -55,6 +57,7 @@ class Question:
         barred: npt.NDArray[np.bool_] | None,
         *,
         descriptors: npt.NDArray[np.uint8] | None = None,
+        sought: npt.NDArray[np.bool_] | None = None,
     ) -> Question:
         """Match the ``words`` of each keypoint with the whole index."""
         matches, factor = match_query(snapshot, words, scorer, facts, barred)
@@ -70,6 +73,7 @@ class Question:
             barred=barred,
             matches=matches,
             recurrence=factor,
+            sought=sought,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,12 +11,17 @@ from kpsearch.scoring import Votes, best, group_repeats, sum_heaviest
 from kpsearch.search.guided import guide_best
 from kpsearch.search.matching import score_images
 from kpsearch.search.question import rematch, widened
-from kpsearch.search.shortlist import Candidate, below, verify_while_it_pays
+from kpsearch.search.shortlist import (
+    Candidate,
+    Shortlist,
+    below,
+    verify_while_it_pays,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from kpsearch.options import ScoringOptions, SearchOptions
+    from kpsearch.options import ScoringOptions, SearchOptions, VerificationOptions
     from kpsearch.search.question import Question
 
 
@@ -32,17 +38,26 @@ def best_scored(question: Question, scores: npt.NDArray[np.float64], count: int)
     return [Candidate(int(slot), float(scores[slot])) for slot in chosen]
 
 
-def verified(
-    question: Question, candidates: list[Candidate], options: SearchOptions
-) -> tuple[list[Candidate], int]:
-    """The candidates re-ordered by geometry, and how many of them it looked at."""
-    wanted = options.verification
-    if wanted is None:
-        return candidates, 0
-    first, rest = candidates[: wanted.shortlist], candidates[wanted.shortlist :]
-    wide = widened(question, wanted)
-    found = rematch(wide, np.array([c.slot for c in first], np.intp), wanted)
+def shortlisted(
+    question: Question, candidates: list[Candidate], options: VerificationOptions
+) -> Shortlist:
+    """The best of the candidates, matched again through more words and within more bits."""
+    first, rest = candidates[: options.shortlist], candidates[options.shortlist :]
+    wide = widened(question, options)
+    found = rematch(wide, np.array([c.slot for c in first], np.intp), options)
     votes = Votes(found.query, found.slot, found.weight)
     again = best_scored(wide, sum_heaviest(votes, wide.snapshot.slots), len(first))
-    ranked, tried = verify_while_it_pays(again, found, wide, options.scoring.prior, wanted)
-    return below(guide_best(ranked, wide, options), rest), tried
+    return Shortlist(wide, found, again, rest, checked={})
+
+
+def verified(shortlist: Shortlist, options: SearchOptions) -> tuple[list[Candidate], Shortlist]:
+    """The candidates re-ordered by geometry, and the shortlist with what it was asked about.
+
+    Where the question is about some images, it is asked about those alone.
+    """
+    wanted = options.verification
+    if wanted is None:
+        return shortlist.first + shortlist.rest, shortlist
+    ranked, seen = verify_while_it_pays(shortlist, options.scoring.prior, wanted)
+    guided = guide_best(ranked, shortlist.question, options)
+    return below(guided, shortlist.rest), replace(shortlist, checked={**shortlist.checked, **seen})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +19,8 @@ from kpsearch.types import Image
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from kpsearch.categories import Classifier, Prediction
+    from kpsearch.embedding.reading import TakesPictures
     from kpsearch.index import Snapshot
 
 Picture = str | os.PathLike[str] | Image
@@ -71,11 +73,34 @@ def embedding_of(
 
     A picture that is ``on_disk`` is read again, in colour.
     """
-    vectors = []
-    for picture, region, there in zip(pictures, regions, on_disk, strict=True):
-        colour = in_colour(picture, embedder, whole=region is not None) if there else picture
-        vectors.append(embedder.embed(colour if region is None else crop(colour, region)))
+    vectors = [embedder.embed(p) for p in _coloured(pictures, regions, embedder, on_disk)]
     if len(vectors) == 1:
         return vectors[0]
     mean = np.mean(vectors, axis=0)
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), np.float32)
+
+
+def predictions_of(
+    pictures: Sequence[Image],
+    regions: Sequence[Region | None],
+    classifier: Classifier,
+    *,
+    on_disk: Sequence[bool],
+) -> list[Prediction]:
+    """What a classifier says of each picture, or its region.
+
+    A picture that is ``on_disk`` is read again, in colour.
+    """
+    return [classifier.predict(p) for p in _coloured(pictures, regions, classifier, on_disk)]
+
+
+def _coloured(
+    pictures: Sequence[Image],
+    regions: Sequence[Region | None],
+    model: TakesPictures,
+    on_disk: Sequence[bool],
+) -> Iterator[Image]:
+    """Each picture, or its region, in colour for a model."""
+    for picture, region, there in zip(pictures, regions, on_disk, strict=True):
+        colour = in_colour(picture, model, whole=region is not None) if there else picture
+        yield colour if region is None else crop(colour, region)

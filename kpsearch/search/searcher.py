@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -15,15 +15,24 @@ from kpsearch.index import Snapshot
 from kpsearch.options import ScoringOptions, SearchOptions
 from kpsearch.parallel import single_threaded_products
 from kpsearch.scoring import SCORERS, CollectionFacts, Scorer
+from kpsearch.search.category import (
+    NOT_VERIFIED,
+    Restriction,
+    classifier_for,
+    in_words,
+    named,
+    predicted,
+    widened_to_all,
+)
+from kpsearch.search.checking import expand_lists, verify_lists
 from kpsearch.search.confidence import DEPTH, SCORED, VERIFIED, figures_of, log_odds, unproven
-from kpsearch.search.expansion import expand
 from kpsearch.search.fusion import embedder_for, fuse
 from kpsearch.search.hits import hit_of
 from kpsearch.search.matching import read_postings
 from kpsearch.search.merging import merged, merged_scores
 from kpsearch.search.question import Question
-from kpsearch.search.ranking import best_scored, score, verified
-from kpsearch.search.reading import Picture, embedding_of, read_picture, views_of
+from kpsearch.search.ranking import best_scored, score
+from kpsearch.search.reading import Picture, embedding_of, predictions_of, read_picture, views_of
 from kpsearch.search.region import Region, clipped
 from kpsearch.search.stages import StageLog
 from kpsearch.types import Answer, Hit, Image, Words
@@ -31,6 +40,8 @@ from kpsearch.types import Answer, Hit, Image, Words
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from kpsearch.categories import Classifier, Prediction
+    from kpsearch.options import CategoryOptions
     from kpsearch.search.shortlist import Candidate
     from kpsearch.search.view import View
 
@@ -132,8 +143,17 @@ class Searcher:
                 embedder = embedder_for(snapshot, options.fuse)
                 vector = embedding_of(pictures, regions, embedder, on_disk=on_disk)
                 note(f"{len(vector)} dimensions")
+        restriction = None
+        if options.category is not None:
+            with log.stage("categorise") as note:
+                on_disk = [not isinstance(image, Image) for image in images]
+                look = partial(predictions_of, pictures, regions, on_disk=on_disk)
+                restriction = self._restriction(options.category, exclude, look)
+                note(in_words(restriction.outcome))
         with single_threaded_products():
-            hits = self.rank(views, options, log, exclude=exclude, vector=vector)
+            hits = self.rank(
+                views, options, log, exclude=exclude, vector=vector, restriction=restriction
+            )
         return Answer(
             query=pictures[0].path,
             pictures=tuple(picture.path for picture in pictures),
@@ -143,6 +163,7 @@ class Searcher:
             stages=tuple(log.stages),
             warnings=tuple(warning for picture in pictures for warning in picture.warnings),
             verified_images=log.verified_images,
+            category=log.category,
         )
 
     def rank(
@@ -153,12 +174,15 @@ class Searcher:
         *,
         exclude: Collection[str] = (),
         vector: npt.NDArray[np.float32] | None = None,
+        restriction: Restriction | None = None,
     ) -> tuple[Hit, ...]:
         """The hits for the views of a query; the stages are added to ``log``.
 
-        ``vector`` is the query's embedding, heard where ``options`` say how to ``fuse`` it.
+        ``vector`` is the query's embedding, heard where ``options`` say how to ``fuse`` it;
+        ``restriction`` are the images of its category, whatever the ``options`` say of it.
         """
-        barred = self._barred(exclude)
+        barred = self._barred(exclude, restriction)
+        sought = None if restriction is None else restriction.sought
         with log.stage("quantise") as note:
             words = [
                 self.snapshot.vocabulary.quantise(
@@ -169,15 +193,19 @@ class Searcher:
             note(f"{words[0].ids.shape[1]} of {len(self.snapshot.vocabulary)} words a keypoint")
         with log.stage("score") as note:
             questions = [
-                self._ask(view, own, options.scoring, barred)
+                self._ask(view, own, options.scoring, barred, sought)
                 for view, own in zip(views, words, strict=True)
             ]
             scores = [score(question, options.scoring) for question in questions]
             count = max(_wanted(options), MERGED if len(views) > 1 else 0)
             lists = [best_scored(q, s, count) for q, s in zip(questions, scores, strict=True)]
             note(f"{sum(len(q.matches) for q in questions)} within the Hamming threshold")
-        lists = _verified(questions, lists, options, log)
-        lists = _expanded(questions, lists, options, log)
+        questions, lists = verify_lists(questions, lists, options, log)
+        if restriction is not None:
+            log.category = restriction.outcome
+            if sought is not None and questions[0].sought is None:
+                sought, log.category = None, widened_to_all(restriction.outcome, NOT_VERIFIED)
+        lists = expand_lists(questions, lists, options, log)
         placements = [view.placement for view in views]
         candidates = merged(lists, placements)
         if options.fuse is not None and vector is not None:
@@ -187,11 +215,9 @@ class Searcher:
                 candidates = fuse(candidates, vector, self.snapshot, total, barred, options.fuse)
                 note(f"{len(candidates) - before} more candidates by their cosine")
         with log.stage("report") as note:
-            curve = VERIFIED if options.verification else SCORED
+            reported = [c for c in candidates if sought is None or sought[c.slot]]
             pictures = len({placement.picture for placement in placements})
-            odds = log_odds(self._figures(candidates, barred, options, pictures), curve)
-            if options.verification is not None:
-                odds = unproven(odds, candidates, self._images(barred))
+            odds = self._log_odds(reported, candidates, barred, options, pictures)
             hits = [
                 hit_of(
                     rank,
@@ -200,7 +226,7 @@ class Searcher:
                     placements=placements,
                     snapshot=self.snapshot,
                 )
-                for rank, candidate in enumerate(candidates[: options.limit], start=1)
+                for rank, candidate in enumerate(reported[: options.limit], start=1)
             ]
             note(f"{len(hits)} hits")
         return tuple(hits)
@@ -211,6 +237,7 @@ class Searcher:
         words: Words,
         options: ScoringOptions,
         barred: npt.NDArray[np.bool_] | None,
+        sought: npt.NDArray[np.bool_] | None,
     ) -> Question:
         features = view.features
         return Question.ask(
@@ -223,32 +250,50 @@ class Searcher:
             view.placement.framed,
             barred,
             descriptors=features.descriptors,
+            sought=sought,
         )
 
-    def _barred(self, exclude: Collection[str]) -> npt.NDArray[np.bool_] | None:
+    def _restriction(
+        self,
+        options: CategoryOptions,
+        exclude: Collection[str],
+        look: Callable[[Classifier], list[Prediction]],
+    ) -> Restriction:
+        """The images of a query's category; ``look`` has a classifier look at its pictures."""
+        barred = self._barred(exclude)
+        heard = self.snapshot.live if barred is None else ~barred
+        if options.name is not None:
+            return named(options.name, self.snapshot, heard)
+        classifier = classifier_for(self.snapshot, options)
+        return predicted(look, classifier, options, self.snapshot, heard)
+
+    def _barred(
+        self, exclude: Collection[str], restriction: Restriction | None = None
+    ) -> npt.NDArray[np.bool_] | None:
         """(slots,) True for images that must not be hits; None if there are none."""
+        others = None if restriction is None else restriction.barred
         slots = [slot for path in exclude if (slot := self.snapshot.find(path)) is not None]
-        if not slots and self.snapshot.images == self.snapshot.slots:
+        if not slots and others is None and self.snapshot.images == self.snapshot.slots:
             return None
-        barred = ~self.snapshot.live
+        barred = ~self.snapshot.live if others is None else ~self.snapshot.live | others
         barred[slots] = True
         return barred
 
-    def _figures(
+    def _log_odds(
         self,
-        candidates: list[Candidate],
+        reported: list[Candidate],
+        ranking: list[Candidate],
         barred: npt.NDArray[np.bool_] | None,
         options: SearchOptions,
         pictures: int,
     ) -> npt.NDArray[np.float64]:
-        """(n, 3) what the confidence in each candidate depends on."""
+        """(n,) how sure it is of each candidate that is reported, out of a whole ranking."""
         in_nats = options.verification is not None or options.scoring.scorer == "likelihood"
-        images = self._images(barred)
-        return figures_of(candidates, images, in_nats=in_nats, pictures=pictures)
-
-    def _images(self, barred: npt.NDArray[np.bool_] | None) -> int:
-        """Those that may be hits."""
-        return self.snapshot.slots - (0 if barred is None else int(np.count_nonzero(barred)))
+        images = self.snapshot.slots - (0 if barred is None else int(np.count_nonzero(barred)))
+        values = figures_of(reported, ranking, images, in_nats=in_nats, pictures=pictures)
+        if options.verification is None:
+            return log_odds(values, SCORED)
+        return unproven(log_odds(values, VERIFIED), reported, images)
 
 
 def _wanted(options: SearchOptions) -> int:
@@ -256,35 +301,3 @@ def _wanted(options: SearchOptions) -> int:
     shortlist = options.verification.shortlist if options.verification else 0
     fused = options.fuse.shortlist if options.fuse else 0
     return max(options.limit, shortlist, fused, DEPTH)
-
-
-def _verified(
-    questions: list[Question],
-    lists: list[list[Candidate]],
-    options: SearchOptions,
-    log: StageLog,
-) -> list[list[Candidate]]:
-    """The candidates of each question, re-ordered by geometry."""
-    if options.verification is None:
-        return lists
-    with log.stage("verify") as note:
-        checked = [verified(q, c, options) for q, c in zip(questions, lists, strict=True)]
-        sure = {c.slot for candidates, _ in checked for c in candidates if c.verified}
-        log.verified_images = len(sure)
-        note(f"{sum(tried for _, tried in checked)} candidates, {len(sure)} verified")
-    return [candidates for candidates, _ in checked]
-
-
-def _expanded(
-    questions: list[Question],
-    lists: list[list[Candidate]],
-    options: SearchOptions,
-    log: StageLog,
-) -> list[list[Candidate]]:
-    """The candidates of each question, with what its verified hits find."""
-    if options.expansion is None:
-        return lists
-    with log.stage("expand") as note:
-        grown = [expand(q, c, options) for q, c in zip(questions, lists, strict=True)]
-        note(f"{sum(asked for _, asked in grown)} hits asked in their turn")
-    return [candidates for candidates, _ in grown]

@@ -12,6 +12,8 @@ import numpy as np
 from kpsearch.geometry import Correspondences, Frames, Verification, one_to_one, verify
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy.typing as npt
 
     from kpsearch.index import Snapshot
@@ -102,34 +104,65 @@ def _frames(matches: QueryMatches, snapshot: Snapshot) -> Frames:
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Shortlist:
+    """The best candidates of a question, matched again, and what geometry said of some of them."""
+
+    question: Question
+    """Widened."""
+    found: QueryMatches
+    """Of the first."""
+    first: list[Candidate]
+    """What geometry may be asked about, by the weights of ``found``."""
+    rest: list[Candidate]
+    """The others, as they were scored."""
+    checked: Mapping[int, Candidate]
+    """By slot, those that geometry was asked about already."""
+
+    def check(
+        self, candidates: list[Candidate], prior: float, options: VerificationOptions
+    ) -> list[Candidate]:
+        """What geometry says of some of the first; none is asked about twice."""
+        held = [self.checked[c.slot] for c in candidates if c.slot in self.checked]
+        if len(held) == len(candidates):
+            return held
+        slots = [c.slot for c in candidates if c.slot not in self.checked]
+        block = Block.of(np.array(slots, np.intp), self.found, self.question)
+        return held + _verify_block(block, len(self.first), self.question, prior, options)
+
+
 def verify_while_it_pays(
-    candidates: list[Candidate],
-    found: QueryMatches,
-    question: Question,
-    prior: float,
-    options: VerificationOptions,
-) -> tuple[list[Candidate], int]:
-    """The candidates re-scored by geometry, best first, and how many of them were looked at.
+    shortlist: Shortlist, prior: float, options: VerificationOptions
+) -> tuple[list[Candidate], dict[int, Candidate]]:
+    """A shortlist re-scored by geometry, best first; and by slot those looked at.
 
     They are verified block by block, best first. A block pays that holds a verified one or brings
     one among the leaders; after one that does not, or when time is up, the rest keep their order
-    below those verified.
+    below those verified. Where a question is about some images, only those of a block are looked
+    at, and the others keep their scores: geometry goes about as deep, at their share of the work.
     """
     verified: list[Candidate] = []
+    first, sought = shortlist.first, shortlist.question.sought
     seconds = float("inf") if options.milliseconds is None else options.milliseconds / 1000
     deadline = time.perf_counter() + seconds
     low = 0
-    while low < len(candidates):
-        tried = candidates[low : low + options.block]
-        low += len(tried)
-        block = Block.of(np.array([c.slot for c in tried], np.intp), found, question)
-        news = _verify_block(block, len(candidates), question, prior, options)
+    while low < len(first):
+        block = first[low : low + options.block]
+        low += len(block)
+        tried = block if sought is None else [c for c in block if sought[c.slot]]
+        if not tried:
+            continue
+        news = shortlist.check(tried, prior, options)
         entry = verified[options.leaders - 1].score if len(verified) >= options.leaders else 0.0
-        verified = by_score(verified + news, question.snapshot)
+        verified = by_score(verified + news, shortlist.question.snapshot)
         pays = any(c.verified or c.score > entry for c in news)
         if not pays or time.perf_counter() > deadline:
             break
-    return below(verified, candidates[low:]), low
+    seen = {c.slot: c for c in verified}
+    unseen = [c for c in first if c.slot not in seen]
+    waiting = [c for c in unseen if sought is None or sought[c.slot]]
+    others = [c for c in unseen if sought is not None and not sought[c.slot]]
+    return reordered(below(verified, waiting) + others), seen
 
 
 def _verify_block(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from kpsearch.types import Stage
+from kpsearch.types import CategoryOutcome, Stage
 
 
 @dataclass(slots=True)
@@ -17,6 +17,8 @@ class StageLog:
     stages: list[Stage] = field(default_factory=list)
     verified_images: int = 0
     """Set by the stage that verifies."""
+    category: CategoryOutcome | None = None
+    """Set where a query is about a category."""
 
     @contextmanager
     def stage(self, name: str) -> Iterator[StageNote]:

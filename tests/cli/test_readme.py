@@ -9,6 +9,7 @@ import cv2
 import pytest
 
 from kpsearch.cli import main
+from tests.classifiers import write_classifier
 from tests.models import convolution
 from tests.models import save as save_model
 from tests.textures import textured
@@ -29,6 +30,8 @@ def in_a_folder(tmp_path, monkeypatch):
         save(tmp_path / "catalogue" / f"{seed}.jpg", seed)
     save(tmp_path / "photo.jpg", 2)
     save_model(tmp_path, convolution(), "MODEL.onnx")
+    write_classifier(tmp_path / "CATEGORIES.onnx")
+    (tmp_path / "catalogue.csv").write_text("path,category\ncatalogue/2.jpg,Packages/Milk\n")
     monkeypatch.chdir(tmp_path)
 
 
@@ -44,7 +47,8 @@ def test_the_commands_run(in_a_folder, capsys):
     names = [command.split()[0] for command in commands]
     assert names[:4] == ["index", "query", "query", "info"]
     assert names[4:10] == ["index", "remove", "verify", "recover", "recover", "compact"]
-    assert names[10:] == ["index", "query"]
+    assert names[10:12] == ["index", "query"]
+    assert names[12:] == ["index", "info", "query", "query"]
     for command in commands:
         main(command.replace("~/", "").split(), standalone_mode=False)
     assert Path("out/index.html").exists()

@@ -1,9 +1,9 @@
 """Writes a golden index of the format of today: once a format, and never again.
 
-    python -m tests.compat.make FOLDER [--embedded]
+    python -m tests.compat.make FOLDER [--embedded] [--categorised]
 
 It is kept beside this file, under the number of its format, for as long as it must open.
-Format 3 has no embeddings, format 4 has them.
+Format 3 has no embeddings, format 4 has them, and format 5 categories that were predicted too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ from dataclasses import replace
 import numpy as np
 
 from kpsearch.index import ImageRecord, IndexWriter
-from kpsearch.options import EmbeddingFacts, EmbeddingOptions, FeatureOptions
+from kpsearch.options import (
+    CategoryFacts,
+    ClassifierFacts,
+    EmbeddingFacts,
+    EmbeddingOptions,
+    FeatureOptions,
+)
 from kpsearch.types import ImageSize, Reject
 from kpsearch.vocabulary import Vocabulary
 from kpsearch.vocabulary.embedding import HammingEmbedding
@@ -29,6 +35,10 @@ EMBEDDING = EmbeddingFacts(
     dimensions=DIMENSIONS,
     options=EmbeddingOptions(size=96, crop=None, output="features"),
 )
+CATEGORIES = CategoryFacts(
+    ClassifierFacts("/models/catégories.onnx", "fedcba9876543210" * 2), alpha=0.05
+)
+TEXTS = ["Thé/Vert", "?Lait|Crème", "", r"\?", r"?a\|b|c\\"]
 NAMES = ["/shop/tea.jpg", "/shop/\udcff.jpg", "/new\nline.jpg", "/shop/été.jpg", "/b.jpg"]
 COUNTS = [4, 0, 9, 7, 5]
 
@@ -70,14 +80,29 @@ def embedded(images: list[Indexed]) -> list[Indexed]:
     ]
 
 
-def write(folder: str, embedding: EmbeddingFacts | None = None) -> None:
+def categorised(images: list[Indexed]) -> list[Indexed]:
+    """The images with a category each, of every kind."""
+    return [(replace(r, category=c), p) for (r, p), c in zip(images, TEXTS, strict=True)]
+
+
+def write(
+    folder: str,
+    embedding: EmbeddingFacts | None = None,
+    categories: CategoryFacts | None = None,
+) -> None:
     """Two segments: the second takes the place of an image, and removes another."""
     shown = images() if embedding is None else embedded(images())
+    shown = shown if categories is None else categorised(shown)
     with IndexWriter(folder) as writer:
-        writer.create(FeatureOptions(max_keypoints=123), vocabulary(), embedding)
+        options = FeatureOptions(max_keypoints=123)
+        writer.create(options, vocabulary(), embedding, categories=categories)
         writer.commit(shown[:3], rejects())
         writer.commit([*shown[3:], (shown[0][0], shown[4][1])], removed=[1])
 
 
 if __name__ == "__main__":
-    write(sys.argv[1], EMBEDDING if "--embedded" in sys.argv else None)
+    write(
+        sys.argv[1],
+        EMBEDDING if "--embedded" in sys.argv else None,
+        CATEGORIES if "--categorised" in sys.argv else None,
+    )
