@@ -370,7 +370,7 @@ def print_alternatives(parts: Parts, stage1: Path) -> None:
     every, top, one = slice(None), slice(-TOP, None), slice(1)
     variants: list[tuple[str, slice, slice, Fit]] = [
         ("regression on the last map, one view", one, top, plain_regression),
-        ("three views", every, top, plain_regression),
+        ("two views", every, top, plain_regression),
         ("in the discriminants", every, top, in_discriminants),
         ("maps within the network, too", every, every, in_discriminants),
     ]

@@ -8,6 +8,8 @@
 #   KPSEARCH_PYTHON  the Python to make it from; by default the first one >= 3.11 on PATH
 #   KPSEARCH_OPENCV  the OpenCV to install, such as '4.14.*'; by default the newest that setup.cfg
 #                    allows. Changing it, or unsetting it, reinstalls OpenCV.
+#   KPSEARCH_TORCH   the torch to install, such as 2.13.0; by default none, as it is large: the tests
+#                    of fine-tuning are skipped then
 
 root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 venv=${KPSEARCH_VENV:-$root/.venv}
@@ -82,7 +84,7 @@ digest = hashlib.sha256(repr((sys.argv, sys.version)).encode())
 for name in ("setup.cfg", "pyproject.toml"):
     digest.update((root / name).read_bytes())
 print(digest.hexdigest())
-' "$root" "$venv" "${KPSEARCH_OPENCV:-}" 2>/dev/null
+' "$root" "$venv" "${KPSEARCH_OPENCV:-}" "${KPSEARCH_TORCH:-}" 2>/dev/null
 }
 
 install_extras() {
@@ -93,10 +95,12 @@ install_extras() {
   fi
   SECONDS=0
   say "installing kpsearch[$extras]${KPSEARCH_OPENCV:+ with OpenCV $KPSEARCH_OPENCV}" \
+    "${KPSEARCH_TORCH:+with torch $KPSEARCH_TORCH }"\
     "(a minute or two the first time)"
   # OpenCV is named so that --upgrade takes it to the newest version again once a pin is lifted.
   if ! (cd -- "$root" && "$venv/bin/python" -I -m pip install --upgrade --editable ".[$extras]" \
-    "opencv-contrib-python-headless${KPSEARCH_OPENCV:+==$KPSEARCH_OPENCV}") \
+    "opencv-contrib-python-headless${KPSEARCH_OPENCV:+==$KPSEARCH_OPENCV}" \
+    ${KPSEARCH_TORCH:+"torch==$KPSEARCH_TORCH"}) \
     >"$log" 2>&1 </dev/null; then
     tail -n 30 -- "$log" >&2
     die "the installation failed: see above, or all of it in $log"

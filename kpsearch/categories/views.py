@@ -1,8 +1,8 @@
-"""The views of a picture that a classifier looks at: its centre, more and less of it.
+"""The views of a picture that a classifier looks at: its centre, and less of it.
 
 A photo shows a thing larger or smaller than the pictures trained on did, and a convolutional
-network knows sizes. To look at three of them and take the average was worth ten points of accuracy
-(docs/categories.md).
+network knows sizes. To look at two of them and take the average is worth ten points of accuracy; a
+third one is worth nothing more (docs/categories.md).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from kpsearch.options import EmbeddingOptions
 
-VIEWS = (0.875, 1.0, 0.6)
+VIEWS = (0.875, 0.6)
 """Shares of the shorter side that are looked at."""
 USUAL_SIDE_PX = 224
 

@@ -62,7 +62,7 @@ class SharesType(click.ParamType[Any]):
 @click.option(
     "--views",
     type=SharesType(),
-    help="Shares of the shorter side of a picture that are looked at.  [default: 0.875,1,0.6]",
+    help="Shares of the shorter side of a picture that are looked at.  [default: 0.875,0.6]",
 )
 @embedding_options("input-", without="crop")
 @click.option("--finetune", is_flag=True, help="Train the last blocks of the backbone, too.")

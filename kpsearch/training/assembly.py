@@ -31,6 +31,23 @@ def with_head(backbone: onnx.ModelProto, head: Head) -> onnx.ModelProto:
     return model
 
 
+def without_head(classifier: onnx.ModelProto) -> onnx.ModelProto:
+    """The backbone of a classifier that `with_head` made."""
+    model = onnx.ModelProto()
+    model.CopyFrom(classifier)
+    graph = model.graph
+    for kept, left_out in (
+        (graph.node, {LOGITS}),
+        (graph.output, {LOGITS}),
+        (graph.initializer, {WEIGHTS, BIAS}),
+    ):
+        others = [item for item in kept if item.name not in left_out]
+        del kept[:]
+        kept.extend(others)
+    onnx.checker.check_model(model)
+    return model
+
+
 def width_of(backbone: onnx.ModelProto) -> int:
     """Numbers of its feature vector."""
     (found,) = (value for value in backbone.graph.output if value.name == FEATURES)

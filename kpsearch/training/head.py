@@ -46,6 +46,10 @@ class Head:
         found = features.astype(np.float64) @ self.weights.T.astype(np.float64) + self.bias
         return np.asarray(found, np.float64)
 
+    def sharpened(self, temperature: float) -> Head:
+        """The head whose logits are those of this one, divided."""
+        return Head(self.weights / np.float32(temperature), self.bias / np.float32(temperature))
+
 
 def fit_head(
     features: npt.NDArray[np.float32],
@@ -116,13 +120,16 @@ def fit_temperature(logits: npt.NDArray[np.float64], truth: npt.NDArray[np.intp]
     Temperature scaling by maximum likelihood: Guo et al. 2017, "On Calibration of Modern Neural
     Networks", section 4.2.
     """
-    rows = np.arange(len(truth))
 
     def loss(log_temperature: float) -> float:
-        scaled = logits / np.exp(log_temperature)
-        top = scaled.max(axis=1)
-        mass = top + np.log(np.exp(scaled - top[:, np.newaxis]).sum(axis=1))
-        return float(np.mean(mass - scaled[rows, truth]))
+        return log_loss(logits / np.exp(log_temperature), truth)
 
     found = minimize_scalar(loss, bounds=tuple(np.log(TEMPERATURES)), method="bounded")
     return float(np.exp(found.x))
+
+
+def log_loss(logits: npt.NDArray[np.float64], truth: npt.NDArray[np.intp]) -> float:
+    """Mean cross-entropy in nats of the softmax of ``logits`` (n, k) with ``truth`` (n,)."""
+    top = logits.max(axis=1)
+    mass = top + np.log(np.exp(logits - top[:, np.newaxis]).sum(axis=1))
+    return float(np.mean(mass - logits[np.arange(len(truth)), truth]))

@@ -9,7 +9,6 @@ import cv2
 import pytest
 
 from kpsearch.cli import main
-from tests.classifiers import write_classifier
 from tests.models import convolution
 from tests.models import save as save_model
 from tests.textures import textured
@@ -21,6 +20,15 @@ def save(path: Path, seed: int) -> None:
     path.write_bytes(cv2.imencode(".jpg", textured(seed, 200, 150))[1].tobytes())
 
 
+def write_labels(folder: Path, name: str, seeds: range) -> None:
+    """A table of pictures of two categories, and the pictures."""
+    rows = ["path,category"]
+    for seed in seeds:
+        save(folder / f"{seed}.jpg", seed)
+        rows.append(f"{seed}.jpg,Packages/{'Milk' if seed % 2 else 'Juice'}")
+    (folder / name).write_text("\n".join(rows))
+
+
 @pytest.fixture
 def in_a_folder(tmp_path, monkeypatch):
     """A folder with the files that README's examples name."""
@@ -30,7 +38,8 @@ def in_a_folder(tmp_path, monkeypatch):
         save(tmp_path / "catalogue" / f"{seed}.jpg", seed)
     save(tmp_path / "photo.jpg", 2)
     save_model(tmp_path, convolution(), "MODEL.onnx")
-    write_classifier(tmp_path / "CATEGORIES.onnx")
+    write_labels(tmp_path, "LABELS.csv", range(10, 18))
+    write_labels(tmp_path, "QUERIES.csv", range(100, 200))
     (tmp_path / "catalogue.csv").write_text("path,category\ncatalogue/2.jpg,Packages/Milk\n")
     monkeypatch.chdir(tmp_path)
 
@@ -48,7 +57,8 @@ def test_the_commands_run(in_a_folder, capsys):
     assert names[:4] == ["index", "query", "query", "info"]
     assert names[4:10] == ["index", "remove", "verify", "recover", "recover", "compact"]
     assert names[10:12] == ["index", "query"]
-    assert names[12:] == ["index", "info", "query", "query"]
+    assert names[12:14] == ["train-categories", "calibrate-categories"]
+    assert names[14:] == ["index", "info", "query", "query"]
     for command in commands:
         main(command.replace("~/", "").split(), standalone_mode=False)
     assert Path("out/index.html").exists()

@@ -1,0 +1,142 @@
+"""Stage 2: the network learns, too, and the head is fitted once more to what it sees then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kpsearch.training.backbone import Backbone
+from kpsearch.training.extraction import Extracted
+from kpsearch.training.head import Head, fit_temperature, log_loss
+from kpsearch.training.self_training import WEIGHT, fit_on_views
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from kpsearch.training.finetuning import FineTuned, FinetuneOptions
+
+    Progress = Callable[[str, int, int], None]
+    Look = Callable[[Backbone, list[str]], Extracted]
+    """The features of pictures by a backbone."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """Pictures to learn from or to validate with."""
+
+    paths: tuple[str, ...]
+    truth: npt.NDArray[np.intp]
+    """(n,) classes."""
+    weight: npt.NDArray[np.float64]
+    """(n,) below 1 where the class is a guess."""
+
+    @classmethod
+    def sure(cls, paths: Sequence[str], truth: npt.NDArray[np.intp]) -> Examples:
+        """Labelled by somebody."""
+        return cls(tuple(paths), truth, np.ones(len(paths)))
+
+    def joined_by(self, paths: Sequence[str], truth: npt.NDArray[np.intp]) -> Examples:
+        """With some that the classifier labelled."""
+        weight = np.full(len(paths), WEIGHT)
+        return Examples(
+            (*self.paths, *paths),
+            np.concatenate([self.truth, truth]),
+            np.concatenate([self.weight, weight]),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tuned:
+    """What became of a classifier."""
+
+    backbone: Backbone
+    head: Head
+    temperature: float
+    course: FineTuned
+    before: Verdict
+    """Of validation, on the classifier as it was."""
+    after: Verdict
+
+    @property
+    def better(self) -> bool:
+        """Whether it tells the pictures of validation better than before."""
+        return self.after.loss < self.before.loss
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How well a classifier tells the pictures of validation."""
+
+    accuracy: float
+    loss: float
+    """Mean cross-entropy in nats, at the temperature that suits it best."""
+
+
+def tune(
+    backbone: Backbone,
+    head: Head,
+    training: Examples,
+    validation: Examples,
+    look: Look,
+    options: FinetuneOptions,
+    *,
+    temperature: float,
+    progress: Progress | None = None,
+) -> Tuned:
+    """The classifier of a backbone and a head, trained further.
+
+    Neither backbone nor head has seen ``validation``. Features of the trained network are new, and
+    the regression in their discriminants tells the classes better apart than the layer that was
+    trained with it (docs/categories.md). Raises as `kpsearch.training.finetuning.finetune`.
+    """
+    from kpsearch.training.assembly import with_head, without_head
+    from kpsearch.training.finetuning import Sample, finetune
+
+    def samples(examples: Examples) -> list[Sample]:
+        columns = (examples.paths, examples.truth.tolist(), examples.weight.tolist())
+        return [Sample(*row) for row in zip(*columns, strict=True)]
+
+    course = finetune(
+        with_head(backbone.model, head.sharpened(temperature)),
+        samples(training),
+        samples(validation),
+        backbone.preprocessing,
+        options,
+        progress=progress,
+    )
+    trained = replace(backbone, model=without_head(course.model))
+    fitted = _refitted(trained, training, look, classes=len(head.bias))
+    before, _ = _judged(backbone, head, validation, look)
+    after, suits = _judged(trained, fitted, validation, look)
+    return Tuned(trained, fitted, suits, course, before, after)
+
+
+def _refitted(backbone: Backbone, training: Examples, look: Look, *, classes: int) -> Head:
+    """A head for the pictures that can be read."""
+    found = look(backbone, list(training.paths))
+    truth, weight = training.truth[found.rows], training.weight[found.rows]
+    sure = weight == 1
+    return fit_on_views(
+        found.features[sure],
+        truth[sure],
+        found.features[~sure],
+        truth[~sure],
+        classes=classes,
+    )
+
+
+def _judged(
+    backbone: Backbone, head: Head, validation: Examples, look: Look
+) -> tuple[Verdict, float]:
+    """How well a classifier tells the pictures that can be read, and the temperature for it."""
+    found = look(backbone, list(validation.paths))
+    truth = validation.truth[found.rows]
+    if not len(truth):
+        return Verdict(float("nan"), float("nan")), 1.0
+    logits = head.logits(found.features).mean(axis=1)
+    suits = fit_temperature(logits, truth)
+    accuracy = float(np.mean(logits.argmax(axis=1) == truth))
+    return Verdict(accuracy, log_loss(logits / suits, truth)), suits
