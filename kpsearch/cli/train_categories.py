@@ -16,7 +16,8 @@ from kpsearch.cli.options import (
 
 if TYPE_CHECKING:
     from kpsearch.training import LabelledPicture, TrainingOptions, TrainingReport
-    from kpsearch.training.finetuning import FineTuned, FinetuneOptions, Phase
+    from kpsearch.training.finetuning import FinetuneOptions, Phase
+    from kpsearch.training.tuning import Tuned
 
 REJECTS_UNDER_STRICT = 3
 WHOLE = "all"
@@ -271,11 +272,7 @@ def describe(report: TrainingReport) -> str:
             "the others taught"
         )
     if report.fine_tuned is not None:
-        tuned = report.fine_tuned
-        stopped = "; stopped before its end" if tuned.interrupted else ""
-        lines.append(
-            f"fine-tuned: the weights are of epoch {tuned.best} of {_last(tuned)}{stopped}"
-        )
+        lines.append(_tuned(report.fine_tuned))
     if report.few:
         names = ", ".join(f"{escape_path(name)} ({n})" for name, n in report.few.items())
         lines.append(f"few pictures: {names}")
@@ -284,8 +281,17 @@ def describe(report: TrainingReport) -> str:
     return "\n".join(lines)
 
 
-def _last(tuned: FineTuned) -> int:
-    return tuned.curves[-1].number
+def _tuned(tuned: Tuned) -> str:
+    stopped = ", stopped before its end" if tuned.course.interrupted else ""
+    said = (
+        f"{tuned.judged_by} pictures of validation, {100 * tuned.before.accuracy:.1f}% told right "
+        f"before, {100 * tuned.after.accuracy:.1f}% after (loss {tuned.before.loss:.3f}, "
+        f"{tuned.after.loss:.3f})"
+    )
+    if not tuned.better:
+        return f"fine-tuning made it no better, so it is left as it was: {said}"
+    last = tuned.course.curves[-1].number
+    return f"fine-tuned, weights of epoch {tuned.course.best} of {last}{stopped}: {said}"
 
 
 def as_values(report: TrainingReport) -> dict[str, Any]:

@@ -85,8 +85,16 @@ def _summary(
 def _tuning(facts: Mapping[str, Any] | None) -> str:
     if not facts:
         return "no: the backbone is as it was"
+    before, after = (
+        f"{_percent(facts[key]['accuracy'])}, loss {facts[key]['loss']:.3f}"
+        for key in ("before", "after")
+    )
+    told = f"{facts['validation_pictures']} pictures of validation: {before} before, {after} after"
+    if not facts["kept"]:
+        return f"tried, and not kept: {told}"
     stopped = ", stopped before its end" if facts["interrupted"] else ""
-    return f"{len(facts['epochs']) - 1} epochs, weights of epoch {facts['best_epoch']}{stopped}"
+    epochs = len(facts["epochs"]) - 1
+    return f"{epochs} epochs, weights of epoch {facts['best_epoch']}{stopped}; {told}"
 
 
 def _accuracy(training: Mapping[str, Any]) -> Iterator[str]:

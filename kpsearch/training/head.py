@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
@@ -27,6 +27,7 @@ SHRINKAGE = 0.1
 """Share of the identity in the scatter within classes."""
 STRENGTH = 0.01
 """C of the regression: how little its weights are held back."""
+PLAIN_STRENGTH = 1.0
 ITERATIONS = 500
 TEMPERATURES = (0.05, 20.0)
 """Where the temperature is looked for."""
@@ -46,9 +47,20 @@ class Head:
         found = features.astype(np.float64) @ self.weights.T.astype(np.float64) + self.bias
         return np.asarray(found, np.float64)
 
-    def sharpened(self, temperature: float) -> Head:
-        """The head whose logits are those of this one, divided."""
-        return Head(self.weights / np.float32(temperature), self.bias / np.float32(temperature))
+
+class Fit(Protocol):
+    """What fits a head, such as `fit_head`."""
+
+    def __call__(
+        self,
+        features: npt.NDArray[np.float32],
+        truth: npt.NDArray[np.intp],
+        *,
+        classes: int,
+        weight: npt.NDArray[np.float64] | None = None,
+    ) -> Head:
+        """See `fit_head`."""
+        ...
 
 
 def fit_head(
@@ -65,9 +77,25 @@ def fit_head(
     with single_threaded_products():
         counts = np.ones(len(truth)) if weight is None else weight
         centre, projection = discriminants(features, truth, counts, classes=classes)
-        slopes, bias = _regression((features - centre) @ projection, truth, counts)
+        slopes, bias = _regression(
+            (features - centre) @ projection, truth, counts, strength=STRENGTH
+        )
         weights = slopes @ projection.T
         return Head(weights.astype(np.float32), (bias - weights @ centre).astype(np.float32))
+
+
+def fit_plain(
+    features: npt.NDArray[np.float32],
+    truth: npt.NDArray[np.intp],
+    *,
+    classes: int,
+    weight: npt.NDArray[np.float64] | None = None,
+) -> Head:
+    """As `fit_head`, by regression on the features themselves."""
+    counts = np.ones(len(truth)) if weight is None else weight
+    with single_threaded_products():
+        slopes, bias = _regression(features, truth, counts, strength=PLAIN_STRENGTH)
+    return Head(slopes.astype(np.float32), bias.astype(np.float32))
 
 
 def discriminants(
@@ -99,7 +127,11 @@ def discriminants(
 
 
 def _regression(
-    rows: npt.NDArray[np.float64], truth: npt.NDArray[np.intp], counts: npt.NDArray[np.float64]
+    rows: npt.NDArray[np.floating[Any]],
+    truth: npt.NDArray[np.intp],
+    counts: npt.NDArray[np.float64],
+    *,
+    strength: float,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Slopes (k, d) and bias (k,), as of a softmax also where there are two classes."""
     from sklearn.exceptions import ConvergenceWarning
@@ -107,7 +139,7 @@ def _regression(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # near enough: it is not what errs
-        model = LogisticRegression(C=STRENGTH, max_iter=ITERATIONS).fit(rows, truth, counts)
+        model = LogisticRegression(C=strength, max_iter=ITERATIONS).fit(rows, truth, counts)
     slopes, bias = model.coef_, model.intercept_
     if len(model.classes_) == 2:
         slopes, bias = np.vstack([-slopes, slopes]) / 2, np.concatenate([-bias, bias]) / 2

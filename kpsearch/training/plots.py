@@ -85,13 +85,14 @@ def _learning(axes: Axes, report: TrainingReport) -> None:
 
 def _epochs(axes: Axes, report: TrainingReport) -> None:
     assert report.fine_tuned is not None
-    curve = report.fine_tuned.curves
+    course = report.fine_tuned.course
+    curve = course.curves
     for name, colour in (("train_loss", GREY), ("validation_loss", BLUE)):
         points = [(e.number, getattr(e, name)) for e in curve if getattr(e, name) is not None]
         if points:
             axes.plot(*zip(*points, strict=True), marker=".", color=colour, label=_spaced(name))
-    axes.axvline(report.fine_tuned.best, color=BLUE, alpha=0.3, linestyle="--")
-    axes.annotate("kept", (report.fine_tuned.best, 1), xycoords=("data", "axes fraction"), va="top")
+    axes.axvline(course.best, color=BLUE, alpha=0.3, linestyle="--")
+    axes.annotate("kept", (course.best, 1), xycoords=("data", "axes fraction"), va="top")
     axes.set(title="Fine-tuning", xlabel="epoch", ylabel="loss, nats", ylim=(0, None))
     right: Any = axes.twinx()
     accuracy = [(e.number, 100 * e.validation_accuracy) for e in curve if e.validation_accuracy]

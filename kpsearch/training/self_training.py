@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kpsearch.categories import softmax
-from kpsearch.training.head import Head, fit_head
+from kpsearch.training.head import Fit, Head, fit_head
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -90,6 +90,7 @@ def fit_on_views(
     joined_truth: Classes | None = None,
     *,
     classes: int,
+    fit: Fit = fit_head,
 ) -> Head:
     """A head from all views of pictures (n, v, d), and of those that ``joined`` them (m, v, d)."""
     if joined is None or joined_truth is None:
@@ -97,7 +98,7 @@ def fit_on_views(
     views = features.shape[1]
     every = np.concatenate([features, joined])
     weight = np.repeat([1.0, WEIGHT], [len(features), len(joined)])
-    return fit_head(
+    return fit(
         every.reshape(len(every) * views, -1),
         np.repeat(np.concatenate([truth, joined_truth]), views),
         classes=classes,

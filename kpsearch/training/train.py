@@ -26,8 +26,9 @@ from kpsearch.training.head import Head
 from kpsearch.training.judging import Judge, Judged, by_category, confusion
 from kpsearch.training.options import TrainingOptions
 from kpsearch.training.pictures import LabelledPicture
-from kpsearch.training.self_training import WEIGHT, SelfLabelled, fit_on_views, grow
+from kpsearch.training.self_training import SelfLabelled, fit_on_views, grow
 from kpsearch.training.trained_on import seen
+from kpsearch.training.tuning import Examples, Tuned, tune
 from kpsearch.types import Reject
 from kpsearch.version import __version__
 
@@ -35,12 +36,14 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import onnx
 
-    from kpsearch.training.finetuning import FineTuned, FinetuneOptions
+    from kpsearch.training.finetuning import FinetuneOptions
 
     Progress = Callable[[str, int, int], None]
 
 FEW = 5
 """Pictures of a class below which it is said to have few."""
+VALIDATION_FOLD = 0
+"""Of the held-out pictures, those that fine-tuning is judged by."""
 CACHE = ".features"
 """After the name of the classifier's file: where the features of its pictures are kept."""
 
@@ -61,7 +64,8 @@ class TrainingReport:
     rejects: list[Reject]
     judged: Judged
     learning_curve: list[tuple[int, float]]
-    fine_tuned: FineTuned | None = None
+    fine_tuned: Tuned | None = None
+    """None where only stage 1 was asked for."""
     seconds: dict[str, float] = field(default_factory=dict)
 
     def confusion(self) -> npt.NDArray[np.int64]:
@@ -151,12 +155,19 @@ class _Job:
                 classes=len(table.labels),
             )
             curve = judge.learning_curve(judged)
+        temperature, tuned = judged.temperature, None
+        if finetune is not None:
+            with self._timed("fine-tuning"):
+                tuned = self._tuned(backbone, table, taken, judge, finetune, validation)
+                if tuned.better:
+                    backbone, temperature = tuned.backbone, tuned.temperature
+                    head = self._refitted(backbone, table, taken)
         report = TrainingReport(
             record=ClassifierRecord(
                 labels=table.labels,
                 preprocessing=backbone.preprocessing,
                 views=self.options.views,
-                temperature=judged.temperature,
+                temperature=temperature,
             ),
             labels=table.labels,
             pictures=len(table.truth),
@@ -166,19 +177,17 @@ class _Job:
             rejects=found.rejects,
             judged=judged,
             learning_curve=curve,
+            fine_tuned=tuned,
             seconds=self.seconds,
         )
-        model = _assembled(backbone, head)
-        if finetune is not None:
-            with self._timed("fine-tuning"):
-                model = self._tuned(model, report, table, taken, judge, finetune, validation)
         report.record = replace(
             report.record, facts={"training": _facts(report, backbone, self.options, table, taken)}
         )
+        model = _assembled(backbone, head)
         write_whole(self.output, report.record.written_to(model.SerializeToString()))
         return report
 
-    def _look(self, backbone: Backbone, paths: list[str]) -> Extracted:
+    def _look(self, backbone: Backbone, paths: list[str], cache: str | None = None) -> Extracted:
         """The features of the pictures; workers read the backbone from a file for the while."""
         from kpsearch.training.assembly import width_of
 
@@ -191,7 +200,7 @@ class _Job:
             return extract(
                 paths,
                 lookout,
-                cache=self.output + CACHE,
+                cache=cache or self.output + CACHE,
                 n_jobs=self.n_jobs,
                 limits=self.limits,
                 progress=self.progress,
@@ -214,40 +223,60 @@ class _Job:
 
     def _tuned(
         self,
-        model: onnx.ModelProto,
-        report: TrainingReport,
+        backbone: Backbone,
         table: _Table,
         taken: SelfLabelled,
         judge: Judge,
         options: FinetuneOptions,
         validation: Sequence[LabelledPicture],
-    ) -> onnx.ModelProto:
-        """The classifier with its last blocks trained as well, and its temperature anew."""
-        from kpsearch.training.finetuning import Sample, finetune
-
-        held_out = [] if validation else np.flatnonzero(judge.folds == 0).tolist()
+    ) -> Tuned:
+        """The classifier with its last blocks trained as well, judged by pictures held out."""
         number = {label: i for i, label in enumerate(table.labels)}
-        labelled = list(zip(table.paths, table.truth.tolist(), strict=True))
-        guessed = zip(taken.rows.tolist(), taken.classes.tolist(), strict=True)
-        training = [
-            *(Sample(*labelled[row]) for row in range(len(labelled)) if row not in set(held_out)),
-            *(Sample(table.unlabelled_paths[row], said, WEIGHT) for row, said in guessed),
-        ]
-        known = [picture for picture in validation if picture.label in number]
-        judging = [
-            *(Sample(*labelled[row]) for row in held_out),
-            *(Sample(picture.path, number[picture.label]) for picture in known if picture.label),
-        ]
-        tuned = finetune(
-            model,
-            training,
-            judging,
-            report.record.preprocessing,
-            options,
-            progress=self.progress,
+        known = [(path, number[label]) for path, label in validation if label in number]
+        out = np.zeros(len(table.truth), np.bool_) if known else judge.folds == VALIDATION_FOLD
+        if not known and not out.any():
+            raise UsageError(
+                "nothing can be held out to see whether fine-tuning helps: give --validation"
+            )
+        training = table.examples(~out).joined_by(
+            [table.unlabelled_paths[row] for row in taken.rows], taken.classes
         )
-        report.fine_tuned = tuned
-        return tuned.model
+        judging = table.examples(out)
+        if known:
+            paths, truth = zip(*known, strict=True)
+            judging = Examples.sure(paths, np.array(truth, np.intp))
+        # What a network sees that is still learning is of no use to the next training.
+        with tempfile.TemporaryDirectory() as folder:
+            cache = os.path.join(folder, "features")
+
+            def look(network: Backbone, paths: list[str]) -> Extracted:
+                return self._look(network, paths, None if network is backbone else cache)
+
+            return tune(
+                backbone,
+                training,
+                judging,
+                look,
+                options,
+                classes=len(table.labels),
+                views=self.options.views,
+                progress=self.progress,
+            )
+
+    def _refitted(self, backbone: Backbone, table: _Table, taken: SelfLabelled) -> Head:
+        """The head for a trained backbone, by all pictures."""
+        joined = [table.unlabelled_paths[row] for row in taken.rows]
+        with tempfile.TemporaryDirectory() as folder:
+            found = self._look(backbone, [*table.paths, *joined], os.path.join(folder, "features"))
+        truth = np.concatenate([table.truth, taken.classes])[found.rows]
+        sure = np.array(found.rows) < len(table.truth)
+        return fit_on_views(
+            found.features[sure],
+            truth[sure],
+            found.features[~sure],
+            truth[~sure],
+            classes=len(table.labels),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -282,6 +311,11 @@ class _Table:
             unlabelled_paths=tuple(read[i].path for i in others),
             unlabelled=found.features[others],
         )
+
+    def examples(self, rows: npt.NDArray[np.bool_]) -> Examples:
+        """Some of the labelled pictures."""
+        paths = [path for path, chosen in zip(self.paths, rows.tolist(), strict=True) if chosen]
+        return Examples.sure(paths, self.truth[rows])
 
     def counts(self) -> dict[str, int]:
         """Labelled pictures of each class."""
@@ -341,11 +375,15 @@ def _facts(
     }
 
 
-def _tuning_facts(tuned: FineTuned) -> dict[str, Any]:
+def _tuning_facts(tuned: Tuned) -> dict[str, Any]:
     return {
-        "best_epoch": tuned.best,
-        "interrupted": tuned.interrupted,
-        "epochs": [asdict(epoch) for epoch in tuned.curves],
+        "kept": tuned.better,
+        "best_epoch": tuned.course.best,
+        "interrupted": tuned.course.interrupted,
+        "validation_pictures": tuned.judged_by,
+        "before": asdict(tuned.before),
+        "after": asdict(tuned.after),
+        "epochs": [asdict(epoch) for epoch in tuned.course.curves],
     }
 
 

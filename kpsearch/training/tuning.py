@@ -10,7 +10,7 @@ import numpy as np
 
 from kpsearch.training.backbone import Backbone
 from kpsearch.training.extraction import Extracted
-from kpsearch.training.head import Head, fit_temperature, log_loss
+from kpsearch.training.head import Fit, Head, fit_head, fit_plain, fit_temperature, log_loss
 from kpsearch.training.self_training import WEIGHT, fit_on_views
 
 if TYPE_CHECKING:
@@ -48,6 +48,15 @@ class Examples:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How well a classifier tells the pictures of validation."""
+
+    accuracy: float
+    loss: float
+    """Mean cross-entropy in nats, at the temperature that suits it best."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Tuned:
     """What became of a classifier."""
@@ -59,6 +68,8 @@ class Tuned:
     before: Verdict
     """Of validation, on the classifier as it was."""
     after: Verdict
+    judged_by: int
+    """Pictures of validation."""
 
     @property
     def better(self) -> bool:
@@ -66,31 +77,23 @@ class Tuned:
         return self.after.loss < self.before.loss
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How well a classifier tells the pictures of validation."""
-
-    accuracy: float
-    loss: float
-    """Mean cross-entropy in nats, at the temperature that suits it best."""
-
-
 def tune(
     backbone: Backbone,
-    head: Head,
     training: Examples,
     validation: Examples,
     look: Look,
     options: FinetuneOptions,
     *,
-    temperature: float,
+    classes: int,
+    views: tuple[float, ...],
     progress: Progress | None = None,
 ) -> Tuned:
-    """The classifier of a backbone and a head, trained further.
+    """A classifier on a backbone that learns, beside one on the backbone as it was.
 
-    Neither backbone nor head has seen ``validation``. Features of the trained network are new, and
-    the regression in their discriminants tells the classes better apart than the layer that was
-    trained with it (docs/categories.md). Raises as `kpsearch.training.finetuning.finetune`.
+    It starts from a plain regression: the discriminants fit the training so well that nothing
+    would be left to learn. At the end, the head in the discriminants is fitted to what the trained
+    network sees: it errs less than the one that was trained with it (docs/categories.md). Raises
+    as `kpsearch.training.finetuning.finetune`.
     """
     from kpsearch.training.assembly import with_head, without_head
     from kpsearch.training.finetuning import Sample, finetune
@@ -99,32 +102,37 @@ def tune(
         columns = (examples.paths, examples.truth.tolist(), examples.weight.tolist())
         return [Sample(*row) for row in zip(*columns, strict=True)]
 
+    before, _ = _judged(backbone, _fitted(backbone, training, look, classes), validation, look)
+    start = _fitted(backbone, training, look, classes, fit=fit_plain)
     course = finetune(
-        with_head(backbone.model, head.sharpened(temperature)),
+        with_head(backbone.model, start),
         samples(training),
         samples(validation),
         backbone.preprocessing,
         options,
+        views=views,
         progress=progress,
     )
     trained = replace(backbone, model=without_head(course.model))
-    fitted = _refitted(trained, training, look, classes=len(head.bias))
-    before, _ = _judged(backbone, head, validation, look)
-    after, suits = _judged(trained, fitted, validation, look)
-    return Tuned(trained, fitted, suits, course, before, after)
+    head = _fitted(trained, training, look, classes)
+    after, temperature = _judged(trained, head, validation, look)
+    return Tuned(trained, head, temperature, course, before, after, len(validation.paths))
 
 
-def _refitted(backbone: Backbone, training: Examples, look: Look, *, classes: int) -> Head:
+def _fitted(
+    backbone: Backbone, training: Examples, look: Look, classes: int, *, fit: Fit = fit_head
+) -> Head:
     """A head for the pictures that can be read."""
     found = look(backbone, list(training.paths))
-    truth, weight = training.truth[found.rows], training.weight[found.rows]
-    sure = weight == 1
+    sure = training.weight[found.rows] == 1
+    truth = training.truth[found.rows]
     return fit_on_views(
         found.features[sure],
         truth[sure],
         found.features[~sure],
         truth[~sure],
         classes=classes,
+        fit=fit,
     )
 
 
