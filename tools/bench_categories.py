@@ -15,8 +15,10 @@ Prints
 - with --alternatives, the same for what stage 1 was chosen from;
 - coverage and size of the sets on queries: calibrated by the other queries, each query out of its
   own calibration; and calibrated by training pictures held out, which do not look like queries;
-- recall, candidates verified and time of a query with the filter off and on, in an index of the
-  references and training pictures, with their own categories and with predicted ones.
+- recall, candidates verified and time of a query with the filter off and on, with the catalogue's
+  own categories and with predicted ones: in an index of the references and training pictures of
+  those categories, and in one of all references, by a classifier that knows the categories without
+  training pictures from their references.
 """
 
 from __future__ import annotations
@@ -80,6 +82,7 @@ class Parts:
 
     @classmethod
     def of(cls, truth: Truth) -> Parts:
+        """Of the categories with training pictures."""
         training = [row for row in truth.rows if row.role == "train" and row.category]
         known = {row.category for row in training}
         others = [row for row in truth.rows if row.role != "train" and row.category in known]
@@ -87,6 +90,23 @@ class Parts:
             training,
             [row for row in others if row.is_query],
             [row for row in others if row.is_reference],
+        )
+
+    @classmethod
+    def of_all(cls, truth: Truth) -> Parts:
+        """Of all categories: where there is no training picture, references are.
+
+        What is both a reference and a query is no query then.
+        """
+        trained = cls.of(truth).training
+        known = {row.category for row in trained}
+        references = [row for row in truth.rows if row.is_reference and row.category]
+        labelled = [replace(row, instance="") for row in references if row.category not in known]
+        seen = {row.path for row in labelled}
+        queries = [row for row in truth.rows if row.is_query and row.path not in seen]
+        categories = {row.category for row in [*trained, *labelled]}
+        return cls(
+            [*trained, *labelled], [q for q in queries if q.category in categories], references
         )
 
 
@@ -242,16 +262,19 @@ def tried(answer: Answer) -> int:
     return int(re.findall(r"(\d+) (?:candidates|of all)", stage.detail)[-1])
 
 
-def print_filter(classifier_path: str, parts: Parts, folder: Path) -> None:
+def print_filter(classifier_path: str, parts: Parts, catalogue: Rows, folder: Path) -> None:
     """Recall, candidates and time with the filter off and on."""
-    catalogue = [*parts.references, *parts.training]
     instances = {row.path: row.instance for row in catalogue}
     own = {row.path: row.category for row in catalogue}
     said = ask(Classifier(classifier_path), parts.queries)
-    print(f"\nthe filter, {len(parts.queries)} queries in an index of {len(catalogue)} pictures")
+    print(
+        f"\nthe filter, {len(parts.queries)} queries in an index of {len(catalogue)} pictures of "
+        f"{len(set(own.values()))} categories"
+    )
     rows: list[list[object]] = []
-    for name, categories in (("own", own), ("predicted", {})):
-        index = folder / f"index-{name}"
+    for name, categories in (("own", own), ("predicted", dict[str, str]())):
+        index = folder / name
+        folder.mkdir(exist_ok=True)
         calibrate_in_file(classifier_path, said)
         build_index(
             list(instances), index, categories=categories, classifier=classifier_path, n_jobs=-1
@@ -260,7 +283,7 @@ def print_filter(classifier_path: str, parts: Parts, folder: Path) -> None:
         off = measured(searcher, parts.queries, instances, None, classifier_path, said)
         if name == "own":
             rows.append(["off", "", *figures(off, off)])
-        for alpha in ALPHAS:
+        for alpha in ALPHAS if name == "own" else ALPHAS[:1]:
             on = measured(searcher, parts.queries, instances, alpha, classifier_path, said)
             rows.append([f"alpha {alpha:g}", name, *figures(on, off)])
     heads = ["filter", "categories", "recall@1", "recall@10", "candidates", "of off", "whole index"]
@@ -358,7 +381,8 @@ def bench(parts: Parts, folder: Path, arguments: argparse.Namespace) -> None:
         print_accuracy("stage 2", Classifier(path), parts)
     print_sets(Classifier(path), parts, report)
     if arguments.filter:
-        print_filter(os.fspath(path), parts, folder)
+        catalogue = [*parts.references, *parts.training]
+        print_filter(os.fspath(path), parts, catalogue, folder / "trained")
 
 
 def print_alternatives(parts: Parts, stage1: Path) -> None:
@@ -440,6 +464,11 @@ def main() -> None:
         folder = Path(arguments.folder or temporary)
         folder.mkdir(parents=True, exist_ok=True)
         bench(Parts.of(truth), folder, arguments)
+        if arguments.filter:
+            every = Parts.of_all(truth)
+            train(every, folder / "all.onnx", finetune=False)
+            path = os.fspath(folder / "all.onnx")
+            print_filter(path, every, every.references, folder / "all")
 
 
 if __name__ == "__main__":
