@@ -22,6 +22,7 @@ from onnx import TensorProto, helper, numpy_helper
 from kpsearch.errors import UnusableModel
 from kpsearch.options import EmbeddingOptions
 from kpsearch.training.graph_edits import model_of
+from kpsearch.training.padding import same_padding
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -126,15 +127,6 @@ def _block(prefix: str, stage: Stage, channels: int, place: int) -> Iterator[Con
     yield Convolution(deep, f"{prefix}._bn1", wide, stage.kernel, stride, depthwise=True)
     project = f"{prefix}._project_conv"
     yield Convolution(project, f"{prefix}._bn2", stage.channels, rectified=False)
-
-
-def same_padding(side: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Pixels put before and after a side so that the output has ⌈side / stride⌉.
-
-    TensorFlow's "SAME": an odd one goes after. PyTorch and Caffe would put as many before.
-    """
-    total = max((-(-side // stride) - 1) * stride + kernel - side, 0)
-    return total // 2, total - total // 2
 
 
 class _Graph:

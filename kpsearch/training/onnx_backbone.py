@@ -32,6 +32,7 @@ from kpsearch.training.graph_edits import (
     shapes_of,
     standard,
 )
+from kpsearch.training.padding import explicitly_padded
 
 USUAL_SIDE_PX = 224
 OURS = ("image", "image_nhwc", "feature_map", "pooled_map", "features")
@@ -76,7 +77,7 @@ def _backbone_of(graph: onnx.GraphProto, options: EmbeddingOptions) -> tuple[onn
     shapes = shapes_of(graph)
     features = _features(graph, shapes, options.output)
     width = _width(features, shapes[features], channels_first=channels_first)
-    graph = cut(graph, features)
+    graph = explicitly_padded(cut(graph, features), shapes)
     if not any(picture in node.input for node in graph.node):
         raise Unfit(f"{features!r} does not depend on the picture")
     before = [] if channels_first else [_transpose()]
