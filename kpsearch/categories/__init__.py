@@ -1,7 +1,13 @@
 """The category of a picture: a classifier in an ONNX file, and sets with a chosen error rate."""
 
 from kpsearch.categories.calibration import Calibration
-from kpsearch.categories.classifier import Classifier, Prediction, classifier_of, moved, softmax
+from kpsearch.categories.classifier import (
+    Classifier,
+    Prediction,
+    classifier_at,
+    classifier_of,
+    softmax,
+)
 from kpsearch.categories.conformal import aps_scores, limits_without_own, prediction_sets
 from kpsearch.categories.labels import Label, categories_of, related
 from kpsearch.categories.network import FEATURES, LOGITS, Network, open_network
@@ -21,9 +27,9 @@ __all__ = [
     "Prediction",
     "aps_scores",
     "categories_of",
+    "classifier_at",
     "classifier_of",
     "limits_without_own",
-    "moved",
     "open_network",
     "prediction_set",
     "prediction_sets",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,9 +48,17 @@ class Classifier:
         self.categories = self.record.categories
         number = {category: i for i, category in enumerate(self.categories)}
         self._category_of = np.array([number[label.category] for label in self.labels])
-        self._network = open_network(self.path, content, (FEATURES, LOGITS))
         side = side_of(self.record.preprocessing)
         self.size = ImageSize(side, side)
+        self._network = open_network(self.path, content, (FEATURES, LOGITS))
+        self._try()
+
+    def _try(self) -> None:
+        """Raise `UnusableModel` where not even a blank picture gets a number for each label."""
+        blank = np.zeros((len(self.record.views), 3, *self.size), np.float32)
+        found = self._network.run(blank, LOGITS).shape[1]
+        if found != len(self.labels):
+            raise UnusableModel(f"{self.path}: gives {found} numbers for {len(self.labels)} labels")
 
     @property
     def calibration(self) -> Calibration | None:
@@ -97,29 +105,42 @@ def softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return found
 
 
-def moved(facts: ClassifierFacts, model: str | os.PathLike[str]) -> ClassifierFacts:
-    """The facts of a classifier whose file is now at ``model``.
+def classifier_of(facts: ClassifierFacts, model: str | None = None) -> Classifier:
+    """The classifier an index remembers.
 
-    Raises `IndexMismatch` where that is another one, `UnusableModel` where it cannot be read.
+    Its file is at ``model`` now, None for where it was. Raises `IndexMismatch` where that is
+    another one, `UnusableModel`.
+    """
+    classifier = classifier_at(model or facts.model)
+    if classifier.digest != facts.model_hash:
+        raise IndexMismatch(
+            f"{classifier.path}: not the classifier the index remembers: its hash is "
+            f"{classifier.digest}, not {facts.model_hash}; index once more with `--categories "
+            "MODEL` to take another"
+        )
+    return classifier
+
+
+def classifier_at(model: str | os.PathLike[str]) -> Classifier:
+    """The classifier in a file, loaded once in a process until the file is written anew.
+
+    Raises `UnusableModel`.
     """
     path = os.path.abspath(model)
-    digest = identity(path, _read(path))
-    if digest != facts.model_hash:
-        raise IndexMismatch(
-            f"{path}: not the classifier the index remembers: its hash is {digest}, not "
-            f"{facts.model_hash}; index once more with `--categories MODEL` to take another"
-        )
-    return replace(facts, model=path)
+    return _loaded(path, _written_at(path))
 
 
 @lru_cache(maxsize=2)
-def classifier_of(facts: ClassifierFacts, model: str | None = None) -> Classifier:
-    """The classifier an index remembers, loaded once in a process.
+def _loaded(path: str, _: int) -> Classifier:
+    return Classifier(path)
 
-    Its file is at ``model`` now, None for where it was. Raises `IndexMismatch` where that is
-    another one.
-    """
-    return Classifier(moved(facts, model or facts.model).model)
+
+def _written_at(path: str) -> int:
+    """When a file was written, in ns; a file that is not there is left to be reported."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _read(path: str) -> bytes:

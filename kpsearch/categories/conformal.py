@@ -55,7 +55,8 @@ def limits_without_own(scores: npt.NDArray[np.float64], alpha: float) -> npt.NDA
     rank, ranked = _rank(len(scores) - 1, alpha), np.append(np.sort(scores), inf)
     limit = ranked[min(rank, len(scores)) - 1]
     # Of those up to the limit one is taken away: the next one takes its place.
-    return np.asarray(np.where(scores <= limit, ranked[min(rank, len(scores))], limit), np.float64)
+    limits = np.where(scores <= limit, ranked[min(rank, len(scores))], limit)
+    return np.asarray(limits, np.float64)
 
 
 def _rank(scores: int, alpha: float) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from kpsearch.errors import UnusableModel
+from kpsearch.images.stderr import captured_stderr
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -62,16 +63,18 @@ class OpenCvNetwork:
 
         self._path, self._outputs, self._lock = path, tuple(outputs), Lock()
         try:
-            self._net = cv2.dnn.readNetFromONNX(np.frombuffer(content, np.uint8))
+            with captured_stderr(keep_all=True):
+                self._net = cv2.dnn.readNetFromONNX(np.frombuffer(content, np.uint8))
         except cv2.error as error:
-            raise UnusableModel(f"{path}: no ONNX model that OpenCV runs: {error.err}") from error
+            text = f"{path}: no ONNX model that OpenCV runs: {_one_line(error.err)}"
+            raise UnusableModel(text) from error
 
     def run(self, batch: npt.NDArray[np.float32], output: str) -> npt.NDArray[np.float32]:
         """See `Network`."""
         import cv2
 
         try:
-            with self._lock:
+            with self._lock, captured_stderr():
                 self._net.setInput(batch, INPUT)
                 # All of them: OpenCV 5 refuses to be asked for some.
                 found = dict(zip(self._outputs, self._net.forward(self._outputs), strict=True))
@@ -81,8 +84,11 @@ class OpenCvNetwork:
 
 
 def _failed(path: str, error: Exception) -> UnusableModel:
-    said = " ".join(str(error).split())
-    return UnusableModel(f"{path}: cannot be run: {said or type(error).__name__}")
+    return UnusableModel(f"{path}: cannot be run: {_one_line(str(error)) or type(error).__name__}")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _vectors(path: str, found: object, pictures: int) -> npt.NDArray[np.float32]:

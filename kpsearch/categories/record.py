@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,10 @@ from kpsearch.version import __version__
 
 PROPERTY = "kpsearch.categories"
 FORMAT_VERSION = 1
+TEMPERATURES = (1e-3, 1e3)
+"""Between which a temperature lies that a training or a calibration may have found."""
+_UNREADABLE = (ValueError, OverflowError, RecursionError)
+"""What numbers beyond all bounds, and lists within lists, raise besides."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,8 +38,9 @@ class ClassifierRecord:
     temperature: float = 1.0
     """What its outputs are divided by before softmax: Guo et al. 2017, section 4.2."""
     calibration: Calibration | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """JSON values for the reader of a model card; nothing depends on them."""
+    facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """JSON values for the reader of a model card, by what they tell of: its training, its
+    calibration."""
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -45,11 +49,16 @@ class ClassifierRecord:
 
     def written_to(self, model: bytes) -> bytes:
         """An ONNX model with this record in place of any that it had."""
-        return with_property(model, PROPERTY, json.dumps(_as_json(self), sort_keys=True))
+        value = {**_as_json(self), "model_hash": _hash_of_rest(model)}
+        return with_property(model, PROPERTY, json.dumps(value, sort_keys=True))
 
     @classmethod
     def read_from(cls, path: str, model: bytes) -> ClassifierRecord:
-        """The record in an ONNX model; raises `UnusableModel`, naming ``path``."""
+        """The record in an ONNX model; raises `UnusableModel`, naming ``path``.
+
+        Damage to the model itself is found, too: OpenCV would crash on some of it, and take the
+        rest for another model.
+        """
         try:
             text = properties(model).get(PROPERTY)
         except ValueError as error:
@@ -59,11 +68,15 @@ class ClassifierRecord:
                 f"{path}: an ONNX model, but not one made by `kpsearch train-categories`"
             )
         try:
-            return _from_json(json.loads(text))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            value = json.loads(text)
+            record, written = _from_json(value), value["model_hash"]
+        except (LookupError, TypeError, AttributeError, *_UNREADABLE) as error:
             raise UnusableModel(f"{path}: its categories cannot be read: {error!r}") from error
         except KpsearchError as error:
             raise UnusableModel(f"{path}: its categories cannot be read: {error}") from error
+        if written != _hash_of_rest(model):
+            raise UnusableModel(f"{path}: is damaged, not the model that was written; train again")
+        return record
 
 
 def identity(path: str, model: bytes) -> str:
@@ -73,8 +86,13 @@ def identity(path: str, model: bytes) -> str:
     """
     record = ClassifierRecord.read_from(path, model)
     facts = [record.labels, asdict(record.preprocessing), record.views]
-    rest = without_property(model, PROPERTY)
-    return xxhash.xxh3_128_hexdigest(rest + json.dumps(facts, sort_keys=True).encode())
+    text = json.dumps([*facts, _hash_of_rest(model)], sort_keys=True)
+    return xxhash.xxh3_128_hexdigest(text.encode())
+
+
+def _hash_of_rest(model: bytes) -> str:
+    """xxh3-128 of a model without its record."""
+    return xxhash.xxh3_128_hexdigest(without_property(model, PROPERTY))
 
 
 def _as_json(record: ClassifierRecord) -> dict[str, Any]:
@@ -96,18 +114,16 @@ def _from_json(value: Mapping[str, Any]) -> ClassifierRecord:
     if value["format_version"] != FORMAT_VERSION:
         found = value["format_version"]
         raise UnusableModel(f"format version {found}, this kpsearch reads {FORMAT_VERSION}")
-    options = dict(value["preprocessing"])
-    options["mean"], options["std"] = tuple(options["mean"]), tuple(options["std"])
     record = ClassifierRecord(
         labels=tuple(Label(str(category), str(sub)) for category, sub in value["labels"]),
-        preprocessing=EmbeddingOptions(**options),
+        preprocessing=_preprocessing(value["preprocessing"]),
         views=tuple(float(share) for share in value["views"]),
         temperature=float(value["temperature"]),
-        facts=dict(value["facts"]),
+        facts={str(of): dict(said) for of, said in value["facts"].items()},
     )
     if len(set(record.labels)) < max(len(record.labels), 1):
         raise UnusableModel("its labels are not distinct")
-    if not (isfinite(record.temperature) and record.temperature > 0):
+    if not TEMPERATURES[0] <= record.temperature <= TEMPERATURES[1]:
         raise UnusableModel(f"a temperature of {record.temperature}")
     if not record.views or not all(0 < share <= 1 for share in record.views):
         raise UnusableModel(f"views of {record.views}")
@@ -115,6 +131,13 @@ def _from_json(value: Mapping[str, Any]) -> ClassifierRecord:
     if calibration is None:
         return record
     return replace(record, calibration=_calibration(calibration, record.categories))
+
+
+def _preprocessing(value: Mapping[str, Any]) -> EmbeddingOptions:
+    if not (value["size"] is None or isinstance(value["size"], int)):
+        raise UnusableModel(f"an input of {value['size']} px")
+    channels = {name: tuple(map(float, value[name])) for name in ("mean", "std")}
+    return EmbeddingOptions(**{**value, **channels, "scale": float(value["scale"])})
 
 
 def _calibration(value: Mapping[str, Any], categories: tuple[str, ...]) -> Calibration:

@@ -46,7 +46,7 @@ def _end(number: int, _: object) -> None:
 def _advice(arguments: list[str]) -> str:
     """What to do after an interrupt of the command line; empty where nothing was half done."""
     match arguments[1:2]:
-        case ["index" | "embed"]:
+        case ["index" | "embed" | "train-categories"]:
             return "; run it again and it goes on"
         case ["remove" | "compact" | "recover"]:
             return "; `kpsearch info INDEX` shows what was committed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -117,6 +118,9 @@ def train_categories(
         raise UsageError(f"{output}: a classifier is written as MODEL.onnx")
     require_place(output)
     tuning = _tuning(finetune=finetune, validation=validation, **chosen)
+    judges = [] if validation is None else _others(validation, depth)
+    if calibrate is not None:
+        _others(calibrate, depth)  # whatever is wrong with it is said before the training
     pictures = _joined(
         read_labels(labels, depth=depth),
         [LabelledPicture(path, None) for path in _absolute(find_images(unlabelled))],
@@ -128,7 +132,7 @@ def train_categories(
             output,
             _options(chosen),
             finetune=tuning,
-            validation=() if validation is None else read_labels(validation, depth=depth),
+            validation=judges,
             n_jobs=jobs,
             limits=limits,
             progress=progress,
@@ -146,7 +150,7 @@ def train_categories(
             calibrate_command,
             model=output,
             queries=calibrate,
-            depth=depth,
+            depth=_depth_of(calibrate, depth),
             jobs=jobs,
             timeout=timeout,
             memory_limit=memory_limit,
@@ -161,6 +165,20 @@ def _absolute(paths: Any) -> list[str]:
     import os
 
     return [os.path.abspath(path) for path in paths]
+
+
+def _depth_of(source: str, depth: int | None) -> int | None:
+    """The depth of LABELS.csv is that of the other sources, too, where they are folders."""
+    import os
+
+    return depth if os.path.isdir(source) else None
+
+
+def _others(source: str, depth: int | None) -> Sequence[LabelledPicture]:
+    """The pictures of a source beside LABELS.csv."""
+    from kpsearch.training import read_labels
+
+    return read_labels(source, depth=_depth_of(source, depth))
 
 
 def _joined(

@@ -67,6 +67,15 @@ def read_bytes(path: Path) -> tuple[bytes, FileFacts]:
     return data, FileFacts(len(data), before.st_mtime_ns, content_hash(data))
 
 
+def file_hash(path: Path) -> bytes:
+    """The `content_hash` of a file, which is not decoded; raises `ImageRejected`."""
+    try:
+        _, facts = read_bytes(path)
+    except Flaw as flaw:
+        raise rejected(path, flaw) from flaw
+    return facts.content_hash
+
+
 def rejected(path: Path, flaw: Flaw) -> ImageRejected:
     """The public error for a flaw of the file at ``path``."""
     return ImageRejected(path_name(path), flaw.code, flaw.text)

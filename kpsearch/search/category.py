@@ -26,6 +26,7 @@ import numpy as np
 from kpsearch.categories import (
     Classifier,
     Prediction,
+    classifier_at,
     classifier_of,
     prediction_set,
     related,
@@ -174,7 +175,7 @@ def classifier_for(snapshot: Snapshot, options: CategoryOptions) -> Classifier:
                 f"{folder}: remembers no classifier of categories; give one with --category-model "
                 "MODEL.onnx, or make the index with --categories MODEL.onnx"
             )
-        return _loaded(os.path.abspath(options.model))
+        return classifier_at(options.model)
     model = options.model or facts.classifier.model
     if options.model is None and not os.path.isfile(model):
         raise IndexMismatch(
@@ -188,15 +189,9 @@ def require_category_model(options: CategoryOptions) -> None:
     """Raise as a query would for a classifier that is named and cannot be used."""
     if options.model is None:
         return
-    classifier = _loaded(os.path.abspath(options.model))
+    classifier = classifier_at(options.model)
     if classifier.calibration is not None:
         require_alpha(classifier, options.alpha)
-
-
-@lru_cache(maxsize=2)
-def _loaded(path: str) -> Classifier:
-    """Read once in a process."""
-    return Classifier(path)
 
 
 def in_words(outcome: CategoryOutcome) -> str:

@@ -5,7 +5,8 @@ from kpsearch.training.calibrating import CalibrationReport, calibrate_categorie
 from kpsearch.training.card import write_card
 from kpsearch.training.options import TrainingOptions
 from kpsearch.training.pictures import LabelledPicture, read_labels
-from kpsearch.training.train import TrainingReport, train_categories
+from kpsearch.training.report import TrainingReport
+from kpsearch.training.train import train_categories
 
 __all__ = [
     "Backbone",

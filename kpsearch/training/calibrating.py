@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from math import sqrt
 from pathlib import Path
@@ -23,8 +24,9 @@ from kpsearch.categories import (
     limits_without_own,
     softmax,
 )
+from kpsearch.categories.record import identity
 from kpsearch.embedding import DECODED_SIDES
-from kpsearch.errors import ImageRejected, UsageError
+from kpsearch.errors import ImageRejected, UnusableModel, UsageError
 from kpsearch.images import read_image, stop_if_wrong_folder
 from kpsearch.options import ClassifierFacts, WorkerLimits
 from kpsearch.parallel import map_in_order
@@ -107,16 +109,17 @@ def calibrate_categories(
     usable, unknown, trained_on = _usable(pictures, record)
     rejects: list[Reject] = []
     rows, logits = [], []
-    results = _in_workers(classifier.facts, [path for path, _ in usable], n_jobs, limits)
-    for number, result in enumerate(results):
-        if isinstance(result, Reject):
-            rejects.append(result)
-            (on_reject or (lambda _: None))(result)
-        else:
-            rows.append(number)
-            logits.append(result)
-        stop_if_wrong_folder(number + 1, len(rejects))
-        (progress or (lambda *_: None))("asking the classifier", number + 1, len(usable))
+    paths = [path for path, _ in usable]
+    with closing(_in_workers(classifier.facts, paths, n_jobs, limits)) as results:
+        for number, result in enumerate(results):
+            if isinstance(result, Reject):
+                rejects.append(result)
+                (on_reject or (lambda _: None))(result)
+            else:
+                rows.append(number)
+                logits.append(result)
+            stop_if_wrong_folder(number + 1, len(rejects))
+            (progress or (lambda *_: None))("asking the classifier", number + 1, len(usable))
     if not rows:
         raise UsageError(_nothing_left(source, len(pictures), unknown, trained_on, len(rejects)))
     labels = [usable[row][1] for row in rows]
@@ -129,7 +132,10 @@ def calibrate_categories(
         facts={**record.facts, "calibration": _facts(report)},
     )
     path = os.path.abspath(model)
-    write_whole(path, calibrated.written_to(Path(path).read_bytes()))
+    content = Path(path).read_bytes()
+    if identity(path, content) != classifier.digest:
+        raise UnusableModel(f"{path}: was replaced meanwhile; calibrate the new one")
+    write_whole(path, calibrated.written_to(content))
     return report
 
 

@@ -10,9 +10,11 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from kpsearch.categories import ClassifierRecord
 from kpsearch.categories.calibration import FEW_PICTURES
+from kpsearch.errors import UnusableModel
 from kpsearch.images import escape_path
 from kpsearch.training.files import write_whole
 
@@ -33,8 +35,11 @@ def write_card(model: str | os.PathLike[str]) -> str:
     content = Path(model).read_bytes()
     record = ClassifierRecord.read_from(os.fspath(model), content)
     path = card_path(model)
-    pictures = [name for name in plot_paths(model).values() if os.path.exists(name)]
-    text = "\n".join(_lines(record, os.path.basename(model), content, pictures))
+    pictures = {what: at for what, at in plot_paths(model).items() if os.path.exists(at)}
+    try:
+        text = "\n".join(_lines(record, os.path.basename(model), content, pictures))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise UnusableModel(f"{os.fspath(model)}: no card, its facts are odd: {error!r}") from error
     write_whole(path, f"{text}\n".encode(errors="surrogateescape"))
     return path
 
@@ -46,7 +51,7 @@ def plot_paths(model: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def _lines(
-    record: ClassifierRecord, name: str, content: bytes, pictures: list[str]
+    record: ClassifierRecord, name: str, content: bytes, pictures: Mapping[str, str]
 ) -> Iterator[str]:
     training: Mapping[str, Any] = record.facts.get("training", {})
     yield f"# {escape_path(name)}: a classifier of {len(record.categories)} categories"
@@ -55,8 +60,8 @@ def _lines(
     yield from _accuracy(training)
     yield from _calibration(record)
     yield from _pictures(training)
-    for path in pictures:
-        yield from (f"![{os.path.basename(path)}]({os.path.basename(path)})", "")
+    for what, path in pictures.items():
+        yield from (f"![{what}]({quote(os.path.basename(path))})", "")
 
 
 def _summary(

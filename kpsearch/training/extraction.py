@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -71,16 +72,13 @@ def extract(
     found = Extracted()
     shape = (len(lookout.views), lookout.width)
     vectors: list[npt.NDArray[np.float32]] = []
-    with Stash(cache, _facts(lookout)) as stash:
+    with ExitStack() as stack:
+        stash = stack.enter_context(Stash(cache, _facts(lookout)))
         keys = [_known(stash, path) for path in paths]
         todo = [path for path, key in zip(paths, keys, strict=True) if key is None]
-        results = map_in_order(
-            _Looking(lookout), todo, n_jobs=n_jobs, isolated=limits or WorkerLimits()
-        )
+        results = stack.enter_context(closing(_in_workers(lookout, todo, n_jobs, limits)))
         for row, (path, key) in enumerate(zip(paths, keys, strict=True)):
             result = None if key is not None else next(results)
-            if isinstance(result, Casualty):
-                result = Reject(path, result.code, result.text)
             if isinstance(result, Reject):
                 found.rejects.append(result)
                 (on_reject or (lambda _: None))(result)
@@ -120,6 +118,18 @@ def _kept(
         return next(stash.vectors(filter(None, [key])))
     stash.add(stash.key(path, result.size_bytes, result.mtime_ns), result.features)
     return result.features
+
+
+def _in_workers(
+    lookout: Lookout, paths: Sequence[str], n_jobs: int, limits: WorkerLimits | None
+) -> Generator[_Seen | Reject, None, None]:
+    work = _Looking(lookout)
+    results = map_in_order(work, paths, n_jobs=n_jobs, isolated=limits or WorkerLimits())
+    for path, result in zip(paths, results, strict=True):
+        if isinstance(result, Casualty):
+            yield Reject(path, result.code, result.text)
+        else:
+            yield result
 
 
 @dataclass(frozen=True, slots=True, eq=False)

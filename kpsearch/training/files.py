@@ -8,13 +8,14 @@ from pathlib import Path
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
     """Put ``content`` in a file in one step: a reader finds the old one or the new one."""
-    beside = Path(f"{os.fspath(path)}.new")
+    wanted = os.path.realpath(path)
+    beside = Path(f"{wanted}.new")
     with open(beside, "wb") as file:
         try:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-            os.replace(beside, os.path.realpath(path))
+            os.replace(beside, wanted)
         except BaseException:
             beside.unlink(missing_ok=True)
             raise

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,16 +19,20 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from kpsearch.training.train import TrainingReport
+    from kpsearch.training.report import TrainingReport
 
 DPI = 130
 NAMED = 60
 """Categories whose names fit beside a confusion matrix."""
+LONGEST = 30
+"""Characters of such a name."""
 BLUE, GREY = "#2a6f97", "#8d99ae"
 
 
 def write_plots(model: str | os.PathLike[str], report: TrainingReport) -> list[str]:
     """Write PNG files beside a classifier; none where matplotlib is not installed."""
+    for path in plot_paths(model).values():
+        Path(path).unlink(missing_ok=True)  # of an earlier classifier in this file
     if importlib.util.find_spec("matplotlib") is None:
         return []
     drawn: dict[str, Callable[[Axes], None]] = {}
@@ -59,10 +65,14 @@ def _write(path: str, draw: Callable[[Axes], None], size: tuple[float, float]) -
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     draw(axes)
-    figure.savefig(path, dpi=DPI)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a box stands for it
+        figure.savefig(path, dpi=DPI)
 
 
 def _learning(axes: Axes, report: TrainingReport) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     pictures, accuracy = zip(*report.learning_curve, strict=True)
     axes.plot(pictures, 100 * np.array(accuracy), marker="o", color=BLUE)
     for x, y in zip(pictures, accuracy, strict=True):
@@ -80,6 +90,7 @@ def _learning(axes: Axes, report: TrainingReport) -> None:
         ylim=(0, 102),
         xlim=(0, None),
     )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", alpha=0.3)
 
 
@@ -106,16 +117,22 @@ def _confusion(axes: Axes, report: TrainingReport) -> None:
     counts = report.confusion()
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     shown = axes.imshow(share, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
-    names = [escape_path(name) for name in categories_of(report.labels)]
+    names = [_shortened(escape_path(name)) for name in categories_of(report.labels)]
     if len(names) <= NAMED:
-        axes.set_xticks(range(len(names)), names, rotation=90, fontsize=6)
-        axes.set_yticks(range(len(names)), names, fontsize=6)
+        plain: dict[str, Any] = {"fontsize": 6, "parse_math": False}  # a price begins with $, too
+        axes.set_xticks(range(len(names)), names, rotation=90, **plain)
+        axes.set_yticks(range(len(names)), names, **plain)
     axes.set(
         title="Held-out pictures: what they are taken for",
         xlabel="taken for",
         ylabel="category",
     )
     axes.figure.colorbar(shown, ax=axes, shrink=0.7, label="share of the category's pictures")
+
+
+def _shortened(name: str) -> str:
+    """As much of it as leaves room for the matrix."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 def _spaced(name: str) -> str:

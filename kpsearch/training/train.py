@@ -2,77 +2,47 @@
 
 from __future__ import annotations
 
-import math
 import os
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kpsearch.categories import ClassifierRecord, Label, categories_of
-from kpsearch.errors import UsageError
-from kpsearch.options import WorkerLimits
+from kpsearch.categories import FEATURES, ClassifierRecord, open_network
+from kpsearch.categories.views import side_of
+from kpsearch.errors import NotInstalled, UsageError
+from kpsearch.options import EmbeddingOptions, WorkerLimits
 from kpsearch.training.backbone import Backbone, open_backbone
 from kpsearch.training.extraction import Extracted, Lookout, extract
 from kpsearch.training.files import write_whole
 from kpsearch.training.head import Head
-from kpsearch.training.judging import Judge, Judged, by_category, confusion
+from kpsearch.training.judging import Judge, Judged
 from kpsearch.training.options import TrainingOptions
 from kpsearch.training.pictures import LabelledPicture
+from kpsearch.training.report import TrainingReport, facts_of
 from kpsearch.training.self_training import SelfLabelled, fit_on_views, grow
-from kpsearch.training.trained_on import seen
+from kpsearch.training.table import Table
 from kpsearch.training.tuning import Examples, Tuned, tune
 from kpsearch.types import Reject
-from kpsearch.version import __version__
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
     import onnx
 
     from kpsearch.training.finetuning import FinetuneOptions
 
     Progress = Callable[[str, int, int], None]
 
-FEW = 5
-"""Pictures of a class below which it is said to have few."""
 VALIDATION_FOLD = 0
 """Of the held-out pictures, those that fine-tuning is judged by."""
 CACHE = ".features"
 """After the name of the classifier's file: where the features of its pictures are kept."""
-
-
-@dataclass(slots=True)
-class TrainingReport:
-    """What a training made, and of what."""
-
-    record: ClassifierRecord
-    labels: tuple[Label, ...]
-    pictures: int
-    """Labelled ones that were used."""
-    unlabelled: int
-    taken: int
-    """Unlabelled ones that joined, labelled by the classifier."""
-    few: dict[str, int]
-    """Pictures of each class that has few."""
-    rejects: list[Reject]
-    judged: Judged
-    learning_curve: list[tuple[int, float]]
-    fine_tuned: Tuned | None = None
-    """None where only stage 1 was asked for."""
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def confusion(self) -> npt.NDArray[np.int64]:
-        """(c, c) held-out pictures of each category by what they were taken for."""
-        truth = by_category(self.labels, self.judged.truth)
-        said = by_category(self.labels, self.judged.logits.argmax(axis=1))
-        return confusion(truth, said, classes=len(categories_of(self.labels)))
 
 
 def train_categories(
@@ -134,12 +104,14 @@ class _Job:
     ) -> TrainingReport:
         """Look, judge, fit, tune, write."""
         _require_labels(pictures)
+        if finetune is not None and find_spec("torch") is None:
+            raise NotInstalled("fine-tuning needs torch: pip install 'kpsearch[finetune]'")
         backbone = open_backbone(
             self.options.weights, options=self.options.preprocessing, size=self.options.size
         )
         with self._timed("features"):
             found = self._look(backbone, [picture.path for picture in pictures])
-        table = _Table.of(pictures, found)
+        table = Table.of(pictures, found)
         judge = Judge.of(
             table.features, table.truth, classes=len(table.labels), seed=self.options.seed
         )
@@ -180,8 +152,11 @@ class _Job:
             fine_tuned=tuned,
             seconds=self.seconds,
         )
+        shown = [*table.paths, *(table.unlabelled_paths[row] for row in taken.rows)]
+        shown += [picture.path for picture in validation]  # they said when it was enough
         report.record = replace(
-            report.record, facts={"training": _facts(report, backbone, self.options, table, taken)}
+            report.record,
+            facts={"training": facts_of(report, backbone, self.options, table, shown)},
         )
         model = _assembled(backbone, head)
         write_whole(self.output, report.record.written_to(model.SerializeToString()))
@@ -193,7 +168,9 @@ class _Job:
 
         with tempfile.TemporaryDirectory() as folder:
             model = os.path.join(folder, "backbone.onnx")
-            Path(model).write_bytes(backbone.model.SerializeToString(deterministic=True))
+            content = backbone.model.SerializeToString(deterministic=True)
+            _try(self.options.weights or backbone.name, content, backbone.preprocessing)
+            Path(model).write_bytes(content)
             lookout = Lookout(
                 model, width_of(backbone.model), backbone.preprocessing, self.options.views
             )
@@ -207,7 +184,7 @@ class _Job:
                 on_reject=self.on_reject,
             )
 
-    def _taken(self, table: _Table, judge: Judge, judged: Judged) -> SelfLabelled:
+    def _taken(self, table: Table, judge: Judge, judged: Judged) -> SelfLabelled:
         """The unlabelled pictures that join."""
         if not len(table.unlabelled) or not judge.tested:
             none = np.empty(0, np.intp)
@@ -218,13 +195,14 @@ class _Job:
             table.unlabelled,
             classes=len(table.labels),
             temperature=judged.temperature,
+            accuracy=judged.accuracy,
             held_out_accuracy=lambda joined, truth: judge.judge(joined, truth).accuracy,
         )
 
     def _tuned(
         self,
         backbone: Backbone,
-        table: _Table,
+        table: Table,
         taken: SelfLabelled,
         judge: Judge,
         options: FinetuneOptions,
@@ -263,7 +241,7 @@ class _Job:
                 progress=self.progress,
             )
 
-    def _refitted(self, backbone: Backbone, table: _Table, taken: SelfLabelled) -> Head:
+    def _refitted(self, backbone: Backbone, table: Table, taken: SelfLabelled) -> Head:
         """The head for a trained backbone, by all pictures."""
         joined = [table.unlabelled_paths[row] for row in taken.rows]
         with tempfile.TemporaryDirectory() as folder:
@@ -279,54 +257,6 @@ class _Job:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Table:
-    """The pictures that could be read."""
-
-    labels: tuple[Label, ...]
-    paths: tuple[str, ...]
-    features: npt.NDArray[np.float32]
-    """(n, v, d) of the labelled ones."""
-    truth: npt.NDArray[np.intp]
-    unlabelled_paths: tuple[str, ...]
-    unlabelled: npt.NDArray[np.float32]
-    """(m, v, d)"""
-
-    @classmethod
-    def of(cls, pictures: Sequence[LabelledPicture], found: Extracted) -> _Table:
-        """Labels in the order of their names; raises `UsageError` with fewer than two."""
-        read = [pictures[row] for row in found.rows]
-        labels = tuple(sorted({picture.label for picture in read if picture.label}))
-        if len(labels) < 2:
-            said = f"only of {str(labels[0])!r}" if labels else "of no category"
-            raise UsageError(f"the pictures that can be read are {said}; two categories at least")
-        number = {label: i for i, label in enumerate(labels)}
-        known = [i for i, picture in enumerate(read) if picture.label]
-        others = [i for i, picture in enumerate(read) if not picture.label]
-        return cls(
-            labels=labels,
-            paths=tuple(read[i].path for i in known),
-            features=found.features[known],
-            truth=np.array([number[label] for i in known if (label := read[i].label)], np.intp),
-            unlabelled_paths=tuple(read[i].path for i in others),
-            unlabelled=found.features[others],
-        )
-
-    def examples(self, rows: npt.NDArray[np.bool_]) -> Examples:
-        """Some of the labelled pictures."""
-        paths = [path for path, chosen in zip(self.paths, rows.tolist(), strict=True) if chosen]
-        return Examples.sure(paths, self.truth[rows])
-
-    def counts(self) -> dict[str, int]:
-        """Labelled pictures of each class."""
-        counts = np.bincount(self.truth, minlength=len(self.labels)).tolist()
-        return {str(label): n for label, n in zip(self.labels, counts, strict=True)}
-
-    def few(self) -> dict[str, int]:
-        """Of the classes that have few."""
-        return {name: n for name, n in self.counts().items() if n < FEW}
-
-
 def _require_labels(pictures: Sequence[LabelledPicture]) -> None:
     """Raise `UsageError` before hours go into pictures that nothing can be learned from."""
     counts = Counter(picture.label for picture in pictures if picture.label is not None)
@@ -337,56 +267,14 @@ def _require_labels(pictures: Sequence[LabelledPicture]) -> None:
         )
 
 
+def _try(name: str, content: bytes, preprocessing: EmbeddingOptions) -> None:
+    """Raise `UnusableModel`, naming the backbone, where it cannot be run on a blank picture."""
+    side = side_of(preprocessing)
+    blank = np.zeros((1, 3, side, side), np.float32)
+    open_network(name, content, (FEATURES,)).run(blank, FEATURES)
+
+
 def _assembled(backbone: Backbone, head: Head) -> onnx.ModelProto:
     from kpsearch.training.assembly import with_head
 
     return with_head(backbone.model, head)
-
-
-def _facts(
-    report: TrainingReport,
-    backbone: Backbone,
-    options: TrainingOptions,
-    table: _Table,
-    taken: SelfLabelled,
-) -> dict[str, Any]:
-    """What a model card says of the training, as JSON values."""
-    judged, tuned = report.judged, report.fine_tuned
-    truth, said = judged.truth, judged.logits.argmax(axis=1)
-    right = by_category(table.labels, truth) == by_category(table.labels, said)
-    return {
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "kpsearch_version": __version__,
-        "backbone": {"name": backbone.name, "sha256": backbone.digest},
-        "seed": options.seed,
-        "pictures": report.pictures,
-        "pictures_of_label": table.counts(),
-        "rejected": len(report.rejects),
-        "unlabelled": report.unlabelled,
-        "unlabelled_taken": report.taken,
-        "held_out": {
-            "pictures": len(truth),
-            "accuracy": _number(judged.accuracy),
-            "category_accuracy": _number(float(np.mean(right)) if len(right) else math.nan),
-            "learning_curve": [list(point) for point in report.learning_curve],
-        },
-        "fine_tuning": None if tuned is None else _tuning_facts(tuned),
-        "trained_on": seen([*table.paths, *(table.unlabelled_paths[row] for row in taken.rows)]),
-    }
-
-
-def _tuning_facts(tuned: Tuned) -> dict[str, Any]:
-    return {
-        "kept": tuned.better,
-        "best_epoch": tuned.course.best,
-        "interrupted": tuned.course.interrupted,
-        "validation_pictures": tuned.judged_by,
-        "before": asdict(tuned.before),
-        "after": asdict(tuned.after),
-        "epochs": [asdict(epoch) for epoch in tuned.course.curves],
-    }
-
-
-def _number(value: float) -> float | None:
-    """JSON has no NaN."""
-    return None if math.isnan(value) else round(value, 4)

@@ -10,7 +10,7 @@ import base64
 from collections.abc import Iterable, Sequence
 
 from kpsearch.errors import ImageRejected
-from kpsearch.images import content_hash, read_bytes
+from kpsearch.images import file_hash
 
 BYTES = 6
 """Of each hash: among a million pictures, one in 280 million others is taken for one of them."""
@@ -34,7 +34,6 @@ def not_seen(paths: Sequence[str], before: str) -> list[bool]:
 
 def _mark(path: str) -> bytes | None:
     try:
-        data, _ = read_bytes(path)
+        return file_hash(path)[:BYTES]
     except ImageRejected:
         return None
-    return content_hash(data)[:BYTES]

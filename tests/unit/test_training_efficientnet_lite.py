@@ -80,20 +80,20 @@ class Plain:
         return np.clip(x, 0, 6) if relu else x
 
     def __call__(self, x):
-        x, tapped = self.layer(x, "_conv_stem", "_bn0", 2), []
+        x = self.layer(x, "_conv_stem", "_bn0", 2)
+        seen = {}
         strides = [s.stride if n == 0 else 1 for s in STAGES for n in range(s.blocks)]
         for number, stride in enumerate(strides):
             name, entered = f"_blocks.{number}.", x
             if f"{name}_expand_conv.weight" in self._state:
                 x = self.layer(x, name + "_expand_conv", name + "_bn0")
             x = self.layer(x, name + "_depthwise_conv", name + "_bn1", stride)
-            if number in TAPPED:
-                tapped.append(x.mean(axis=(1, 2)))
+            seen[number] = x.mean(axis=(1, 2))
             x = self.layer(x, name + "_project_conv", name + "_bn2", relu=False)
             x = x + entered if x.shape == entered.shape else x
         top = self.layer(x, "_conv_head", "_bn1").mean(axis=(1, 2))
         logits = top @ self._state["_fc.weight"].T + self._state["_fc.bias"]
-        return logits, np.concatenate([*tapped, top])
+        return logits, np.concatenate([*(seen[number] for number in TAPPED), top])
 
 
 @pytest.mark.parametrize("side", [33, 64])
