@@ -26,7 +26,7 @@ from kpsearch.categories import (
 )
 from kpsearch.categories.record import identity
 from kpsearch.embedding import DECODED_SIDES
-from kpsearch.errors import ImageRejected, UnusableModel, UsageError
+from kpsearch.errors import ImageRejected, IndexMismatch, UnusableModel, UsageError
 from kpsearch.images import read_image, stop_if_wrong_folder
 from kpsearch.options import ClassifierFacts, WorkerLimits
 from kpsearch.parallel import map_in_order
@@ -110,7 +110,7 @@ def calibrate_categories(
     rejects: list[Reject] = []
     rows, logits = [], []
     paths = [path for path, _ in usable]
-    with closing(_in_workers(classifier.facts, paths, n_jobs, limits)) as results:
+    with closing(_in_workers(classifier, paths, n_jobs, limits)) as results:
         for number, result in enumerate(results):
             if isinstance(result, Reject):
                 rejects.append(result)
@@ -134,7 +134,7 @@ def calibrate_categories(
     path = os.path.abspath(model)
     content = Path(path).read_bytes()
     if identity(path, content) != classifier.digest:
-        raise UnusableModel(f"{path}: was replaced meanwhile; calibrate the new one")
+        raise _replaced(classifier)
     write_whole(path, calibrated.written_to(content))
     return report
 
@@ -245,16 +245,23 @@ def _facts(report: CalibrationReport) -> dict[str, Any]:
     }
 
 
+def _replaced(classifier: Classifier) -> UnusableModel:
+    return UnusableModel(f"{classifier.path}: was replaced meanwhile; calibrate the new one")
+
+
 def _in_workers(
-    facts: ClassifierFacts, paths: Sequence[str], n_jobs: int, limits: WorkerLimits | None
+    classifier: Classifier, paths: Sequence[str], n_jobs: int, limits: WorkerLimits | None
 ) -> Generator[npt.NDArray[np.float64] | Reject, None, None]:
-    work = _Asking(facts)
+    work = _Asking(classifier.facts)
     results = map_in_order(work, paths, n_jobs=n_jobs, isolated=limits or WorkerLimits())
-    for path, result in zip(paths, results, strict=True):
-        if isinstance(result, Casualty):
-            yield Reject(path, result.code, result.text)
-        else:
-            yield result
+    try:
+        for path, result in zip(paths, results, strict=True):
+            if isinstance(result, Casualty):
+                yield Reject(path, result.code, result.text)
+            else:
+                yield result
+    except IndexMismatch:
+        raise _replaced(classifier) from None
 
 
 @dataclass(frozen=True, slots=True)

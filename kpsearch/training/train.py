@@ -237,7 +237,6 @@ class _Job:
                 look,
                 options,
                 classes=len(table.labels),
-                views=self.options.views,
                 progress=self.progress,
             )
 

@@ -15,6 +15,7 @@ from kpsearch.training.self_training import WEIGHT, fit_on_views
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    import onnx
 
     from kpsearch.training.finetuning import FineTuned, FinetuneOptions
 
@@ -85,15 +86,14 @@ def tune(
     options: FinetuneOptions,
     *,
     classes: int,
-    views: tuple[float, ...],
     progress: Progress | None = None,
 ) -> Tuned:
     """A classifier on a backbone that learns, beside one on the backbone as it was.
 
     It starts from a plain regression: the discriminants fit the training so well that nothing
-    would be left to learn. At the end, the head in the discriminants is fitted to what the trained
-    network sees: it errs less than the one that was trained with it (docs/categories.md). Raises
-    as `kpsearch.training.finetuning.finetune`.
+    would be left to learn. After every epoch, the head in the discriminants is fitted to what the
+    network sees then, and judged: it errs less than the one that is trained with it, and in other
+    ways (docs/categories.md). Raises as `kpsearch.training.finetuning.finetune`.
     """
     from kpsearch.training.assembly import with_head, without_head
     from kpsearch.training.finetuning import Sample, finetune
@@ -102,20 +102,28 @@ def tune(
         columns = (examples.paths, examples.truth.tolist(), examples.weight.tolist())
         return [Sample(*row) for row in zip(*columns, strict=True)]
 
-    before, _ = _judged(backbone, _fitted(backbone, training, look, classes), validation, look)
-    start = _fitted(backbone, training, look, classes, fit=fit_plain)
+    def fitted(model: onnx.ModelProto) -> tuple[Backbone, Head, Verdict, float]:
+        network = replace(backbone, model=without_head(model))
+        head = _fitted(network, training, look, classes)
+        return network, head, *_judged(network, head, validation, look)
+
+    def judge(model: onnx.ModelProto) -> tuple[float, float]:
+        verdict = fitted(model)[2]
+        return verdict.loss, verdict.accuracy
+
+    plain = _fitted(backbone, training, look, classes, fit=fit_plain)
+    start = with_head(backbone.model, plain)
+    before = _judged(backbone, _fitted(backbone, training, look, classes), validation, look)[0]
     course = finetune(
-        with_head(backbone.model, start),
+        start,
         samples(training),
-        samples(validation),
+        (),
         backbone.preprocessing,
         options,
-        views=views,
+        judge=judge,
         progress=progress,
     )
-    trained = replace(backbone, model=without_head(course.model))
-    head = _fitted(trained, training, look, classes)
-    after, temperature = _judged(trained, head, validation, look)
+    trained, head, after, temperature = fitted(course.model)
     return Tuned(trained, head, temperature, course, before, after, len(validation.paths))
 
 

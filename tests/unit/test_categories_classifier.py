@@ -16,6 +16,7 @@ from onnx import helper
 
 from kpsearch.categories import (
     LOGITS,
+    VIEWS,
     Classifier,
     Label,
     classifier_of,
@@ -59,7 +60,7 @@ def test_its_numbers_are_the_average_over_views_through_the_last_layer(classifie
     model = onnx.load(path)
     head = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer}
     found = []
-    for share in (0.875, 1.0, 0.6):
+    for share in VIEWS:
         view = views_of(image.pixels, PREPROCESSING, [share])
         (features,) = network.run(view, "features")
         found.append(head["head.weight"] @ features + head["head.bias"])

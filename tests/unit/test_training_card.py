@@ -47,7 +47,7 @@ def test_a_card_says_what_it_was_made_of_and_that_it_is_not_calibrated(made, mod
         f"| backbone | backbone, sha256 of its weights {training['backbone']['sha256']} |",
         f"| sha256 of this file | {hashlib.sha256(model.read_bytes()).hexdigest()} |",
         "| input | 32 x 32 px, RGB, (x * 0.00392157 - 0.485, 0.456, 0.406) / 0.229, 0.224, 0.225 |",
-        "| views | 0.875, 1, 0.6 of the shorter side, logits averaged |",
+        "| views | 0.875, 0.6 of the shorter side, logits averaged |",
         f"| temperature | {made.report.record.temperature:.4g} |",
         "| labels | 3 in 3 categories |",
         f"| trained on | {3 * EACH} labelled pictures, and {made.report.taken} of {OTHERS} ",

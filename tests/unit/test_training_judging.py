@@ -27,6 +27,9 @@ def features_of(truth: np.ndarray, seed: int, width: int = 5) -> np.ndarray:
 def slow_groups(rows: np.ndarray, truth: np.ndarray) -> set[frozenset[int]]:
     """Pictures joined with their nearest, one pair after the other."""
     groups = {i: {i} for i in range(len(rows))}
+    rows = np.stack(
+        [row - rows[truth == own].mean(0) for row, own in zip(rows, truth, strict=True)]
+    )
     for i, row in enumerate(rows.astype(np.float64)):
         others = [j for j in range(len(rows)) if j != i and truth[j] == truth[i]]
         if others:

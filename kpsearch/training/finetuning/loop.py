@@ -33,12 +33,14 @@ class Course:
         options: FinetuneOptions,
         *,
         views: Sequence[float | None],
+        judge: Callable[[], tuple[float, float]] | None = None,
     ) -> None:
         self._network = network
         self._training = training
         self._validation = validation
         self._options = options
         self._views = range(len(views))
+        self._judge = judge
         self._augmented = augmented_versions(
             training, preprocessing, options.augmentation, seed=options.seed
         )
@@ -109,7 +111,9 @@ class Course:
 
     @torch.no_grad()
     def _validate(self, feed: Feed) -> tuple[float | None, float | None]:
-        """Calibrated loss and accuracy of the weights as they are; None without pictures."""
+        """Calibrated loss and accuracy of the weights as they are; None where nothing judges."""
+        if self._judge is not None:
+            return self._judge()
         pictures, size = range(len(self._validation)), self._options.batch
         if not pictures:
             return None, None

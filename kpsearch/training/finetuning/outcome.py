@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,6 +10,10 @@ from kpsearch.types import Reject
 
 if TYPE_CHECKING:
     import onnx
+
+
+Judge = Callable[["onnx.ModelProto"], tuple[float, float]]
+"""Validation loss and accuracy of a classifier as it is after an epoch."""
 
 
 class Sample(NamedTuple):

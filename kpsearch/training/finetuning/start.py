@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from kpsearch.errors import NotInstalled, UsageError
-from kpsearch.training.finetuning.outcome import FineTuned, Sample
+from kpsearch.training.finetuning.outcome import FineTuned, Judge, Sample
 
 if TYPE_CHECKING:
     import onnx
@@ -31,6 +31,7 @@ def finetune(
     options: FinetuneOptions,
     *,
     views: Sequence[float] = (),
+    judge: Judge | None = None,
     progress: Progress | None = None,
 ) -> FineTuned:
     """The classifier trained further on labelled pictures, as ``options`` say.
@@ -42,8 +43,9 @@ def finetune(
 
     ``validation`` are pictures of other occasions than those of training; they are judged by the
     mean of the logits over ``views``, shares of the shorter side (none: the crop of
-    ``preprocessing``), and end the training where ``options.patience`` says so. The same arguments
-    give the same weights on one machine with the same number of threads. An interrupt (Ctrl-C)
+    ``preprocessing``), and end the training where ``options.patience`` says so. ``judge`` says
+    better how good a classifier is, where its head will be another one. The same arguments give
+    the same weights on one machine with the same number of threads. An interrupt (Ctrl-C)
     ends training with the weights that were to be kept so far; nothing is on disk meanwhile.
 
     Pictures that cannot be read are left out and reported. Raises `NotInstalled` without torch,
@@ -63,7 +65,15 @@ def finetune(
     seen, unseen = (_read(samples, sized, options, report) for samples in (training, validation))
     if not seen.samples:
         raise UsageError("fine-tuning was given no picture that can be read")
-    course = Course(network, seen, unseen, sized, options, views=views or (preprocessing.crop,))
+    course = Course(
+        network,
+        seen,
+        unseen,
+        sized,
+        options,
+        views=views or (preprocessing.crop,),
+        judge=None if judge is None else lambda: judge(network.with_weights(model)),
+    )
     interrupted = False
     try:
         course.run(lambda done, total: report("fine-tuning", done, total))
