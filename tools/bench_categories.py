@@ -13,8 +13,9 @@ Prints
 - accuracy, of the instance and of the category, on the queries and on the references, which are
   studio pictures, by stage 1 and with --finetune by stage 2;
 - with --alternatives, the same for what stage 1 was chosen from;
-- coverage and size of the sets on queries: calibrated by the other queries, each query out of its
-  own calibration; and calibrated by training pictures held out, which do not look like queries;
+- coverage and size of the sets on queries, calibrated by all other queries (which cover as many as
+  were asked for by construction: only the size says something), by the queries of other instances,
+  and by training pictures held out, which do not look like queries;
 - recall, candidates verified and time of a query with the filter off and on, with the catalogue's
   own categories and with predicted ones: in an index of the references and training pictures of
   those categories, and in one of all references, by a classifier that knows the categories without
@@ -67,6 +68,7 @@ from kpsearch.training.train import CACHE
 from kpsearch.types import Answer
 
 ALPHAS = (0.01, 0.05)
+SET_ALPHAS = (0.01, 0.02, 0.05)
 Rows = Sequence[TruthRow]
 LogitsOf = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float64]]
 """(n, views, d) features to (n, classes) logits."""
@@ -123,6 +125,8 @@ class Said:
 
     logits: npt.NDArray[np.float64]
     truth: list[Label]
+    rows: list[int]
+    """Numbers of the pictures: those that cannot be read are left out."""
     milliseconds: float
     """A picture, decoding aside."""
 
@@ -133,8 +137,8 @@ def label_of(row: TruthRow) -> Label:
 
 def ask(classifier: Classifier, rows: Rows) -> Said:
     """Of the pictures that can be read."""
-    logits, truth, spent = [], [], []
-    for row in rows:
+    logits, truth, numbers, spent = [], [], [], []
+    for number, row in enumerate(rows):
         try:
             at_least_px = DECODED_SIDES * max(classifier.size)
             image = read_image(row.path, colour=True, at_least_px=at_least_px)
@@ -144,7 +148,8 @@ def ask(classifier: Classifier, rows: Rows) -> Said:
             continue
         spent.append(1000 * (time.perf_counter() - started))
         truth.append(label_of(row))
-    return Said(np.array(logits), truth, statistics.median(spent))
+        numbers.append(number)
+    return Said(np.array(logits), truth, numbers, statistics.median(spent))
 
 
 def accuracy(labels: tuple[Label, ...], said: Said) -> tuple[float, float]:
@@ -191,11 +196,21 @@ def print_sets(classifier: Classifier, parts: Parts, report: TrainingReport) -> 
         categories=categories,
         source="held out of the training",
     )
-    others = [without(found, truth, row, categories) for row in range(len(truth))]
+    instances = np.array([label.subcategory for label in said.truth])
+    each = np.arange(len(truth))
+    kept = {
+        "all other queries": [each != row for row in each],
+        "queries of other instances": [instances != instances[row] for row in each],
+    }
+    calibrations = {
+        name: [without(found, truth, rows, categories) for rows in others]
+        for name, others in kept.items()
+    }
+    calibrations["held-out training"] = [held_out] * len(truth)
     rows = []
-    for name, known in (("other queries", others), ("held-out training", [held_out] * len(truth))):
-        for alpha in ALPHAS:
-            if alpha >= known[0].least_alpha:
+    for name, known in calibrations.items():
+        for alpha in SET_ALPHAS:
+            if alpha >= max(one.least_alpha for one in known):
                 limits = np.array([each.threshold(alpha) for each in known])
                 rows.append([name, known[0].n, alpha, *sets_at(found, truth, limits)])
     print(f"\nsets of categories, of {len(categories)}, for {len(truth)} queries")
@@ -224,11 +239,10 @@ def sets_at(
 def without(
     found: npt.NDArray[np.float64],
     truth: npt.NDArray[np.intp],
-    row: int,
+    kept: npt.NDArray[np.bool_],
     categories: tuple[str, ...],
 ) -> Calibration:
-    """A calibration by all queries but one."""
-    kept = np.arange(len(truth)) != row
+    """A calibration by some of the queries."""
     return Calibration.of(found[kept], truth[kept], categories=categories, source="other queries")
 
 
@@ -334,7 +348,7 @@ def measured(
     whole = classifier.record
     found = []
     for number, row in enumerate(queries):
-        kept = np.arange(len(said.truth)) != number
+        kept = np.array(said.rows) != number
         classifier.record = replace(whole, calibration=calibration_of(classifier, said, kept))
         found.append(run_query(searcher, row, instances, SearchOptions(category=wanted)))
     classifier.record = whole
@@ -411,7 +425,9 @@ def print_alternatives(parts: Parts, stage1: Path) -> None:
         logits_of = fit(chosen[0], truth, len(labels))
         cells = [name]
         for part, others in zip(chosen[1:], pictures[1:], strict=True):
-            said = Said(logits_of(part), [label_of(row) for row in others], 0.0)
+            said = Said(
+                logits_of(part), [label_of(row) for row in others], list(range(len(others))), 0.0
+            )
             cells += [f"{value:.1f}" for value in accuracy(labels, said)]
         rows.append(cells)
     print("\nwhat stage 1 was chosen from: accuracy in percent, of the instance and the category")

@@ -8,7 +8,7 @@ from kpsearch.categories.classifier import (
     classifier_of,
     softmax,
 )
-from kpsearch.categories.conformal import aps_scores, limits_without_own, prediction_sets
+from kpsearch.categories.conformal import aps_scores, prediction_sets, threshold
 from kpsearch.categories.labels import Label, categories_of, related
 from kpsearch.categories.network import FEATURES, LOGITS, Network, open_network
 from kpsearch.categories.prefilter import prediction_set, require_alpha
@@ -29,12 +29,12 @@ __all__ = [
     "categories_of",
     "classifier_at",
     "classifier_of",
-    "limits_without_own",
     "open_network",
     "prediction_set",
     "prediction_sets",
     "related",
     "require_alpha",
     "softmax",
+    "threshold",
     "views_of",
 ]

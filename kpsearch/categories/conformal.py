@@ -50,15 +50,6 @@ def threshold(scores: npt.NDArray[np.float64], alpha: float) -> float:
     return inf if rank > len(scores) else float(np.sort(scores)[rank - 1])
 
 
-def limits_without_own(scores: npt.NDArray[np.float64], alpha: float) -> npt.NDArray[np.float64]:
-    """(n,) the `threshold` by all scores (n,) but each one, for two or more."""
-    rank, ranked = _rank(len(scores) - 1, alpha), np.append(np.sort(scores), inf)
-    limit = ranked[min(rank, len(scores)) - 1]
-    # Of those up to the limit one is taken away: the next one takes its place.
-    limits = np.where(scores <= limit, ranked[min(rank, len(scores))], limit)
-    return np.asarray(limits, np.float64)
-
-
 def _rank(scores: int, alpha: float) -> int:
     """Of the threshold, from 1. Rounded: (1 - 0.05) * 20 is 19.000000000000004."""
     return max(ceil(round((scores + 1) * (1 - alpha), 9)), 1)

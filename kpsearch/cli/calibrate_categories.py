@@ -70,6 +70,7 @@ def describe(report: CalibrationReport) -> str:
     from kpsearch.categories.calibration import FEW_PICTURES
     from kpsearch.evaluation.table import format_table
     from kpsearch.images import escape_path
+    from kpsearch.training.card import some_names
 
     known = report.calibration
     lines = [
@@ -77,7 +78,7 @@ def describe(report: CalibrationReport) -> str:
         f"categories: {100 * report.accuracy:.1f}% get the right category"
         + (
             ""
-            if report.label_accuracy is None
+            if report.label_accuracy is None or not report.finer
             else f", {100 * report.label_accuracy:.1f}% the right label"
         )
     ]
@@ -87,7 +88,10 @@ def describe(report: CalibrationReport) -> str:
             for r in report.reached
         ]
         heads = ["error rate allowed", "sets with the true category", "categories in a set"]
-        lines.append(format_table(heads, rows, align="rrr"))
+        lines += [
+            format_table(heads, rows, align="rrr"),
+            "each label's pictures by all others'; ±: how much that differs by chance",
+        ]
     lines.append(f"the smallest error rate it can promise is {known.least_alpha:.2g}")
     if known.n < FEW_PICTURES:
         lines.append(
@@ -95,11 +99,13 @@ def describe(report: CalibrationReport) -> str:
             "from what is promised"
         )
     if report.missing:
-        names = ", ".join(map(escape_path, report.missing))
-        lines.append(f"without a picture, so queries for them are not restricted: {names}")
+        names = some_names(report.missing)
+        lines.append(f"without a picture, so sets that hold one of them are not used: {names}")
     if report.unknown:
         names = ", ".join(f"{escape_path(name)} ({n})" for name, n in report.unknown.items())
         lines.append(f"left out, as the classifier has never seen their categories: {names}")
+    if report.repeated:
+        lines.append(f"left out, as the same picture is there already: {report.repeated}")
     if report.trained_on:
         lines.append(f"left out, as the classifier was trained on them: {report.trained_on}")
     return "\n".join(lines)
@@ -121,6 +127,7 @@ def as_values(report: CalibrationReport) -> dict[str, Any]:
         "reached": [asdict(reached) for reached in report.reached],
         "unknown_categories": report.unknown,
         "trained_on": report.trained_on,
+        "repeated": report.repeated,
         "rejects": [
             {"image": reject.path, "code": reject.code, "text": reject.text}
             for reject in report.rejects

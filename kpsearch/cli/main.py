@@ -46,8 +46,10 @@ def _end(number: int, _: object) -> None:
 def _advice(arguments: list[str]) -> str:
     """What to do after an interrupt of the command line; empty where nothing was half done."""
     match arguments[1:2]:
-        case ["index" | "embed" | "train-categories"]:
+        case ["index" | "embed"]:
             return "; run it again and it goes on"
+        case ["train-categories"]:
+            return "; the features found so far are kept for the next run"
         case ["remove" | "compact" | "recover"]:
             return "; `kpsearch info INDEX` shows what was committed"
     return ""

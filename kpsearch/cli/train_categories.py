@@ -51,10 +51,10 @@ class SharesType(click.ParamType[Any]):
 )
 @click.option("--depth", type=click.IntRange(1), help="Of folders that are the category.")
 @click.option(
-    "--unlabelled", multiple=True, metavar="PATH", help="Pictures, or a folder, without labels."
-)
-@click.option(
-    "--calibrate", metavar="QUERIES.csv", help="Calibrate with them: see calibrate-categories."
+    "--unlabelled",
+    multiple=True,
+    metavar="PATH",
+    help="Pictures without labels: files, folders, CSV files.",
 )
 @click.option(
     "--weights",
@@ -88,7 +88,6 @@ def train_categories(
     output: str,
     depth: int | None,
     unlabelled: tuple[str, ...],
-    calibrate: str | None,
     finetune: bool,
     validation: str | None,
     jobs: int,
@@ -109,7 +108,6 @@ def train_categories(
     """
     from kpsearch.cli.output import print_json, print_reject, progress_bars, require_place
     from kpsearch.errors import UsageError
-    from kpsearch.images import find_images
     from kpsearch.options import WorkerLimits
     from kpsearch.training import LabelledPicture, read_labels, train_categories, write_card
     from kpsearch.training.plots import write_plots
@@ -117,13 +115,12 @@ def train_categories(
     if not output.endswith(".onnx"):
         raise UsageError(f"{output}: a classifier is written as MODEL.onnx")
     require_place(output)
+    was_calibrated = _calibrated(output)
     tuning = _tuning(finetune=finetune, validation=validation, **chosen)
     judges = [] if validation is None else _others(validation, depth)
-    if calibrate is not None:
-        _others(calibrate, depth)  # whatever is wrong with it is said before the training
     pictures = _joined(
         read_labels(labels, depth=depth),
-        [LabelledPicture(path, None) for path in _absolute(find_images(unlabelled))],
+        [LabelledPicture(path, None) for path in _unlabelled(unlabelled)],
     )
     limits = WorkerLimits(timeout, memory_limit * 2**20)
     with progress_bars() as progress:
@@ -143,28 +140,46 @@ def train_categories(
         print_json({**as_values(report), "model": output, "files": files})
     else:
         click.echo(f"{describe(report)}\nwrote {', '.join([output, *files])}")
-    if calibrate is not None:
-        from kpsearch.cli.calibrate_categories import calibrate_categories as calibrate_command
-
-        ctx.invoke(
-            calibrate_command,
-            model=output,
-            queries=calibrate,
-            depth=_depth_of(calibrate, depth),
-            jobs=jobs,
-            timeout=timeout,
-            memory_limit=memory_limit,
-            strict=strict,
-            as_json=as_json,
+    if was_calibrated:
+        click.echo(
+            f"kpsearch: {output}: it took the place of a classifier that was calibrated; calibrate "
+            "this one, too",
+            err=True,
         )
     if strict and report.rejects:
         ctx.exit(REJECTS_UNDER_STRICT)
 
 
-def _absolute(paths: Any) -> list[str]:
+def _calibrated(output: str) -> bool:
+    """Whether a calibrated classifier is there; raises `UsageError` for any other file."""
+    import os
+    from pathlib import Path
+
+    from kpsearch.categories import ClassifierRecord
+    from kpsearch.errors import UnusableModel, UsageError
+
+    if not os.path.lexists(output):
+        return False
+    try:
+        return ClassifierRecord.read_from(output, Path(output).read_bytes()).calibration is not None
+    except (OSError, UnusableModel) as error:
+        raise UsageError(
+            f"{output}: there is a file that is no classifier of categories; name another, or "
+            "remove it"
+        ) from error
+
+
+def _unlabelled(sources: tuple[str, ...]) -> list[str]:
+    """The pictures of CSV files, folders, and pictures themselves, whatever their labels."""
     import os
 
-    return [os.path.abspath(path) for path in paths]
+    from kpsearch.images import find_images
+    from kpsearch.training import read_labels
+
+    tables = [source for source in sources if source.endswith(".csv")]
+    others = find_images([source for source in sources if source not in tables])
+    listed = [path for table in tables for path, _ in read_labels(table)]
+    return [*listed, *map(os.path.abspath, others)]
 
 
 def _depth_of(source: str, depth: int | None) -> int | None:
@@ -248,8 +263,8 @@ def _tuning(
 def _number(blocks: str) -> int:
     from kpsearch.errors import UsageError
 
-    if not blocks.isdecimal():
-        raise UsageError(f"--blocks {blocks}: a number of blocks, or {WHOLE}")
+    if not blocks.isdecimal() or int(blocks) < 1:
+        raise UsageError(f"--blocks {blocks}: a number of blocks from 1, or {WHOLE}")
     return int(blocks)
 
 

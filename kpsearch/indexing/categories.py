@@ -1,8 +1,10 @@
 """Where the categories of a run's pictures come from: the catalogue, else a classifier.
 
 A classifier that errs must not hide a picture from those who look for its true category. So what
-it says is a set, which misses the true category with a chosen probability; a set of more than half
-of all categories says nothing, and a picture that nothing is known of is found in every category.
+it says is a set. A set of more than half of all categories says nothing, nor does one with a
+category that the classifier was not calibrated on; a picture that nothing is known of stays among
+those that a query's own set leaves. Pictures of a catalogue are not like the queries of a
+calibration: for them the error rate is a setting, and no promise.
 """
 
 from __future__ import annotations
@@ -122,7 +124,8 @@ def predicted_category(image: Image, facts: CategoryFacts) -> str:
     """
     classifier = classifier_of(facts.classifier)
     names = prediction_set(classifier, classifier.predict(image), facts.alpha)
-    if len(names) > MOST_CATEGORIES * len(classifier.categories):
+    known = require_alpha(classifier, facts.alpha).counts
+    if len(names) > MOST_CATEGORIES * len(classifier.categories) or not known.keys() >= set(names):
         return ""
     return str(ImageCategory(names, predicted=True))
 

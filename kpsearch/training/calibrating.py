@@ -21,8 +21,8 @@ from kpsearch.categories import (
     aps_scores,
     categories_of,
     classifier_of,
-    limits_without_own,
     softmax,
+    threshold,
 )
 from kpsearch.categories.record import identity
 from kpsearch.embedding import DECODED_SIDES
@@ -34,7 +34,7 @@ from kpsearch.training.files import write_whole
 from kpsearch.training.head import fit_temperature
 from kpsearch.training.judging import by_category
 from kpsearch.training.pictures import LabelledPicture
-from kpsearch.training.trained_on import not_seen
+from kpsearch.training.trained_on import first_of_content, not_seen
 from kpsearch.types import Casualty, Reject
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]
 
-ALPHAS = (0.01, 0.05, 0.1)
+ALPHAS = (0.01, 0.02, 0.05, 0.1)
 """Error rates that are reported on."""
 ENOUGH_FOR_TEMPERATURE = 500
 """Pictures from which a fifth of them is spent on the temperature: the scores of the others then
@@ -55,10 +55,11 @@ class Reached:
 
     alpha: float
     coverage: float
-    """Share of sets that hold the true category, each by all pictures but its own."""
+    """Share of sets that hold the true category, each by the pictures of all other labels: those of
+    one label are often of one occasion."""
     spread: float
-    """Standard deviation, from one calibration to the next, of the coverage that queries get: that
-    of a Beta distribution (Angelopoulos & Bates 2021, section 3.2)."""
+    """Standard deviation, from one calibration to the next, of the coverage that queries get where
+    they are exchangeable: that of a Beta distribution (Angelopoulos & Bates 2021, section 3.2)."""
     size: float
     """Mean number of categories in a set."""
 
@@ -69,6 +70,8 @@ class CalibrationReport:
 
     calibration: Calibration
     categories: tuple[str, ...]
+    labels: int
+    """Of the classifier."""
     temperature: float
     accuracy: float
     """Share of the pictures whose likeliest category is the true one."""
@@ -80,10 +83,17 @@ class CalibrationReport:
     """Pictures of categories that the classifier has never seen, left out."""
     trained_on: int = 0
     """Pictures that the classifier was trained on, left out."""
+    repeated: int = 0
+    """Pictures that are the same, byte for byte, as one before them, left out."""
+
+    @property
+    def finer(self) -> bool:
+        """Whether the labels are finer than the categories."""
+        return self.labels > len(self.categories)
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Categories without a picture: a query for them is not restricted."""
+        """Categories without a picture: sets that hold one of them restrict no query."""
         return tuple(name for name in self.categories if name not in self.calibration.counts)
 
 
@@ -106,7 +116,7 @@ def calibrate_categories(
     """
     classifier = Classifier(model)
     record = classifier.record
-    usable, unknown, trained_on = _usable(pictures, record)
+    usable, unknown, trained_on, repeated = _usable(pictures, record)
     rejects: list[Reject] = []
     rows, logits = [], []
     paths = [path for path, _ in usable]
@@ -124,7 +134,8 @@ def calibrate_categories(
         raise UsageError(_nothing_left(source, len(pictures), unknown, trained_on, len(rejects)))
     labels = [usable[row][1] for row in rows]
     report = _judged(np.array(logits), labels, record, source, np.random.default_rng(seed))
-    report.rejects, report.unknown, report.trained_on = rejects, unknown, trained_on
+    report.rejects, report.unknown = rejects, unknown
+    report.trained_on, report.repeated = trained_on, repeated
     calibrated = replace(
         record,
         temperature=report.temperature,
@@ -141,16 +152,19 @@ def calibrate_categories(
 
 def _usable(
     pictures: Sequence[LabelledPicture], record: ClassifierRecord
-) -> tuple[list[tuple[str, Label]], dict[str, int], int]:
-    """Path and label of what can be judged by, pictures of unknown categories, and known ones."""
+) -> tuple[list[tuple[str, Label]], dict[str, int], int, int]:
+    """Path and label of what can be judged by; how many are of unknown categories, by category,
+    were trained on, and are there already."""
     known = set(record.categories)
     labelled = [(path, label) for path, label in pictures if label is not None]
     unknown = Counter(label.category for _, label in labelled if label.category not in known)
     asked = [(path, label) for path, label in labelled if label.category in known]
     before = str(record.facts.get("training", {}).get("trained_on", ""))
     new = not_seen([path for path, _ in asked], before)
-    usable = [item for item, is_new in zip(asked, new, strict=True) if is_new]
-    return usable, dict(unknown), len(asked) - len(usable)
+    others = [item for item, is_new in zip(asked, new, strict=True) if is_new]
+    first = first_of_content([path for path, _ in others])
+    usable = [item for item, is_first in zip(others, first, strict=True) if is_first]
+    return usable, dict(unknown), len(asked) - len(others), len(others) - len(usable)
 
 
 def _nothing_left(
@@ -188,10 +202,11 @@ def _judged(
     return CalibrationReport(
         calibration=calibration,
         categories=categories,
+        labels=len(record.labels),
         temperature=temperature,
         accuracy=float(np.mean(probabilities.argmax(axis=1) == truth)),
         label_accuracy=float(np.mean(right)) if len(right) else None,
-        reached=_reached(probabilities[rest], truth[rest]),
+        reached=_reached(probabilities[rest], truth[rest], [labels[row] for row in rest.tolist()]),
     )
 
 
@@ -212,24 +227,32 @@ def _temperature(
     spent = len(labels) // 5
     exact = [row for row in order[:spent] if labels[row] in record.labels]
     if len(labels) < ENOUGH_FOR_TEMPERATURE or not exact:
-        return np.arange(len(labels)), record.temperature
+        # Not that of an earlier calibration: it may have been fitted to these pictures.
+        of_training = record.facts.get("training", {}).get("temperature", record.temperature)
+        return np.arange(len(labels)), float(of_training)
     truth = np.array([record.labels.index(labels[row]) for row in exact], np.intp)
     return np.sort(order[spent:]), fit_temperature(logits[exact], truth)
 
 
-def _reached(probabilities: npt.NDArray[np.float64], truth: npt.NDArray[np.intp]) -> list[Reached]:
-    """Each picture judged by all others, at the error rates that those can promise."""
-    pictures = len(truth)
+def _reached(
+    probabilities: npt.NDArray[np.float64],
+    truth: npt.NDArray[np.intp],
+    labels: Sequence[Label],
+) -> list[Reached]:
+    """The pictures of each label judged by all others, at the rates that those can promise."""
     every = aps_scores(probabilities)
-    scores = every[np.arange(pictures), truth]
+    scores = every[np.arange(len(truth)), truth]
+    kinds = np.unique(np.array(list(map(str, labels))), return_inverse=True)[1]
     found = []
     for alpha in ALPHAS:
-        if alpha * pictures < 1:
-            continue
-        limits = limits_without_own(scores, alpha)
-        coverage = float(np.mean(scores <= limits))
-        size = float(np.mean((every <= limits[:, np.newaxis]).sum(axis=1)))
-        found.append(Reached(alpha, coverage, sqrt(alpha * (1 - alpha) / (pictures + 2)), size))
+        limits = np.array(
+            [threshold(scores[kinds != kind], alpha) for kind in range(max(kinds) + 1)]
+        )
+        if np.isfinite(limits).all():
+            own = limits[kinds]
+            size = float(np.mean((every <= own[:, np.newaxis]).sum(axis=1)))
+            spread = sqrt(alpha * (1 - alpha) / (len(truth) + 2))
+            found.append(Reached(alpha, float(np.mean(scores <= own)), spread, size))
     return found
 
 
@@ -241,6 +264,7 @@ def _facts(report: CalibrationReport) -> dict[str, Any]:
         "reached": [asdict(reached) for reached in report.reached],
         "unknown": report.unknown,
         "trained_on": report.trained_on,
+        "repeated": report.repeated,
         "rejected": len(report.rejects),
     }
 

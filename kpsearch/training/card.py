@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +19,7 @@ from kpsearch.images import escape_path
 from kpsearch.training.files import write_whole
 
 LISTED = 50
+NAMED = 12
 """Categories in a list, at most."""
 
 
@@ -148,10 +149,11 @@ def _calibration(record: ClassifierRecord) -> Iterator[str]:
     yield ""
     missing = [name for name in record.categories if name not in known.counts]
     if missing:
-        yield f"Without a picture, so that queries for them are not restricted: {_some(missing)}."
+        names = some_names(missing)
+        yield f"Without a picture, so that sets that hold one of them are not used: {names}."
         yield ""
     if facts.get("unknown"):
-        yield f"Categories it has never seen, left out: {_some(list(facts['unknown']))}."
+        yield f"Categories it has never seen, left out: {some_names(list(facts['unknown']))}."
         yield ""
 
 
@@ -177,9 +179,10 @@ def _cell(text: str) -> str:
     return escape_path(text).replace("|", "\\|")
 
 
-def _some(names: list[str]) -> str:
-    shown = ", ".join(escape_path(name) for name in names[:LISTED])
-    return shown if len(names) <= LISTED else f"{shown} and {len(names) - LISTED} more"
+def some_names(names: Sequence[str]) -> str:
+    """A list of names for a reader, cut where it is long."""
+    shown = ", ".join(escape_path(name) for name in names[:NAMED])
+    return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"
 
 
 def _listed(values: tuple[float, ...]) -> str:

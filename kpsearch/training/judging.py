@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kpsearch.categories import Label, categories_of
-from kpsearch.training.head import fit_temperature
+from kpsearch.training.head import Head, fit_temperature
 from kpsearch.training.held_out import FOLDS, folds_of, groups_of
-from kpsearch.training.self_training import fit_on_views
+from kpsearch.training.self_training import fit_on_views, label_the_sure
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -74,33 +74,39 @@ class Judge:
         enough = int(np.searchsorted(counts, min(ENOUGH, counts[-1]))) + 1
         return tuple(fold for fold in range(enough) if np.any(self.folds == fold))
 
-    def judge(
-        self,
-        joined: Features | None = None,
-        joined_truth: Classes | None = None,
-        *,
-        share: float = 1.0,
-        progress: Progress | None = None,
-    ) -> Judged:
-        """Every tested fold by a head of a ``share`` of the others, and of pictures that join."""
+    def judge(self, *, share: float = 1.0, progress: Progress | None = None) -> Judged:
+        """Every tested fold by a head of a ``share`` of the others."""
         parts: list[Judged] = []
         for number, fold in enumerate(self.tested, start=1):
             rows = self._share(np.flatnonzero(self.folds != fold), share)
-            head = fit_on_views(
-                self.features[rows], self.truth[rows], joined, joined_truth, classes=self.classes
+            head = fit_on_views(self.features[rows], self.truth[rows], classes=self.classes)
+            parts.append(self._said(head, fold))
+            (progress or (lambda *_: None))(
+                "judging by held-out pictures", number, len(self.tested)
             )
-            out = np.flatnonzero(self.folds == fold)
-            logits = head.logits(self.features[out]).mean(axis=1)
-            parts.append(Judged(out, self.truth[out], logits))
-            (progress or (lambda *_: None))("judging by held-out pictures", number, FOLDS)
         if not parts:
             none = np.empty(0, np.intp)
             return Judged(none, none, np.empty((0, self.classes)))
-        return Judged(
-            np.concatenate([part.rows for part in parts]),
-            np.concatenate([part.truth for part in parts]),
-            np.concatenate([part.logits for part in parts]),
-        )
+        return _together(parts)
+
+    def joined(self, unlabelled: Features, temperature: float) -> float:
+        """The accuracy where the ``unlabelled`` join that a head without the fold is sure of."""
+        parts = []
+        for fold in self.tested:
+            rows = np.flatnonzero(self.folds != fold)
+            features, truth = self.features[rows], self.truth[rows]
+            head = fit_on_views(features, truth, classes=self.classes)
+            most = np.bincount(truth, minlength=self.classes)
+            taken = label_the_sure(head, unlabelled, temperature=temperature, most=most)
+            joined = unlabelled[taken.rows]
+            head = fit_on_views(features, truth, joined, taken.classes, classes=self.classes)
+            parts.append(self._said(head, fold))
+        return _together(parts).accuracy
+
+    def _said(self, head: Head, fold: int) -> Judged:
+        """What a head says of the pictures of a fold."""
+        out = np.flatnonzero(self.folds == fold)
+        return Judged(out, self.truth[out], head.logits(self.features[out]).mean(axis=1))
 
     def _share(self, rows: Classes, share: float) -> Classes:
         """A share of the pictures of each class, one at least; the same ones in larger shares."""
@@ -124,6 +130,14 @@ class Judge:
             )
             curve.append((round(float(used)), judged.accuracy))
         return curve
+
+
+def _together(parts: list[Judged]) -> Judged:
+    return Judged(
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.truth for part in parts]),
+        np.concatenate([part.logits for part in parts]),
+    )
 
 
 def by_category(labels: tuple[Label, ...], classes: Classes) -> Classes:

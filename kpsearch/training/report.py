@@ -72,6 +72,7 @@ def facts_of(
         "rejected": len(report.rejects),
         "unlabelled": report.unlabelled,
         "unlabelled_taken": report.taken,
+        "temperature": report.record.temperature,
         "held_out": {
             "pictures": len(truth),
             "accuracy": _number(judged.accuracy),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kpsearch.categories import Label
+from kpsearch.categories import Label, categories_of
 from kpsearch.errors import UsageError
 from kpsearch.training.extraction import Extracted
 from kpsearch.training.pictures import LabelledPicture
@@ -39,8 +39,9 @@ class Table:
         """Labels in the order of their names; raises `UsageError` with fewer than two."""
         read = [pictures[row] for row in found.rows]
         labels = tuple(sorted({picture.label for picture in read if picture.label}))
-        if len(labels) < 2:
-            said = f"only of {str(labels[0])!r}" if labels else "of no category"
+        categories = categories_of(labels)
+        if len(categories) < 2:
+            said = f"only of {categories[0]!r}" if categories else "of no category"
             raise UsageError(f"the pictures that can be read are {said}; two categories at least")
         number = {label: i for i, label in enumerate(labels)}
         known = [i for i, picture in enumerate(read) if picture.label]

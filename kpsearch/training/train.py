@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -29,6 +28,7 @@ from kpsearch.training.pictures import LabelledPicture
 from kpsearch.training.report import TrainingReport, facts_of
 from kpsearch.training.self_training import SelfLabelled, fit_on_views, grow
 from kpsearch.training.table import Table
+from kpsearch.training.trained_on import not_seen, seen
 from kpsearch.training.tuning import Examples, Tuned, tune
 from kpsearch.types import Reject
 
@@ -104,6 +104,7 @@ class _Job:
     ) -> TrainingReport:
         """Look, judge, fit, tune, write."""
         _require_labels(pictures)
+        _require_others(pictures, validation)
         if finetune is not None and find_spec("torch") is None:
             raise NotInstalled("fine-tuning needs torch: pip install 'kpsearch[finetune]'")
         backbone = open_backbone(
@@ -153,7 +154,7 @@ class _Job:
             seconds=self.seconds,
         )
         shown = [*table.paths, *(table.unlabelled_paths[row] for row in taken.rows)]
-        shown += [picture.path for picture in validation]  # they said when it was enough
+        shown += [path for path, label in validation if label in table.labels]
         report.record = replace(
             report.record,
             facts={"training": facts_of(report, backbone, self.options, table, shown)},
@@ -195,8 +196,7 @@ class _Job:
             table.unlabelled,
             classes=len(table.labels),
             temperature=judged.temperature,
-            accuracy=judged.accuracy,
-            held_out_accuracy=lambda joined, truth: judge.judge(joined, truth).accuracy,
+            helps=lambda: judge.joined(table.unlabelled, judged.temperature) >= judged.accuracy,
         )
 
     def _tuned(
@@ -211,6 +211,8 @@ class _Job:
         """The classifier with its last blocks trained as well, judged by pictures held out."""
         number = {label: i for i, label in enumerate(table.labels)}
         known = [(path, number[label]) for path, label in validation if label in number]
+        if validation and not known:
+            raise UsageError("--validation: none of its pictures has a label that is trained")
         out = np.zeros(len(table.truth), np.bool_) if known else judge.folds == VALIDATION_FOLD
         if not known and not out.any():
             raise UsageError(
@@ -258,12 +260,25 @@ class _Job:
 
 def _require_labels(pictures: Sequence[LabelledPicture]) -> None:
     """Raise `UsageError` before hours go into pictures that nothing can be learned from."""
-    counts = Counter(picture.label for picture in pictures if picture.label is not None)
-    if len(counts) < 2:
+    categories = {label.category for _, label in pictures if label is not None}
+    if len(categories) < 2:
         raise UsageError(
-            f"{len(pictures)} pictures of {len(counts)} categories: a classifier tells two apart "
-            "at least"
+            f"{len(pictures)} pictures of {len(categories)} categories: a classifier tells two "
+            "apart at least"
         )
+
+
+def _require_others(
+    pictures: Sequence[LabelledPicture], validation: Sequence[LabelledPicture]
+) -> None:
+    """Raise `UsageError` where a picture would be both learned from and judged by."""
+    if validation:
+        learned = seen(path for path, _ in pictures)
+        both = not_seen([path for path, _ in validation], learned).count(False)
+        if both:
+            raise UsageError(
+                f"--validation: {both} of its {len(validation)} pictures are among those trained on"
+            )
 
 
 def _try(name: str, content: bytes, preprocessing: EmbeddingOptions) -> None:

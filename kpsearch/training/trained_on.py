@@ -32,6 +32,17 @@ def not_seen(paths: Sequence[str], before: str) -> list[bool]:
     return [_mark(path) not in marks for path in paths]
 
 
+def first_of_content(paths: Sequence[str]) -> list[bool]:
+    """Whether each picture is the first with its bytes; unreadable ones are."""
+    found: set[bytes] = set()
+    first = []
+    for path in paths:
+        mark = _mark(path)
+        first.append(mark is None or mark not in found)
+        found.update(filter(None, [mark]))
+    return first
+
+
 def _mark(path: str) -> bytes | None:
     try:
         return file_hash(path)[:BYTES]
