@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
@@ -26,7 +28,7 @@ from kpsearch.categories import (
 )
 from kpsearch.categories.record import identity
 from kpsearch.embedding import DECODED_SIDES
-from kpsearch.errors import ImageRejected, IndexMismatch, UnusableModel, UsageError
+from kpsearch.errors import ImageRejected, UnusableModel, UsageError
 from kpsearch.images import read_image, stop_if_wrong_folder
 from kpsearch.options import ClassifierFacts, WorkerLimits
 from kpsearch.parallel import map_in_order
@@ -145,7 +147,7 @@ def calibrate_categories(
     path = os.path.abspath(model)
     content = Path(path).read_bytes()
     if identity(path, content) != classifier.digest:
-        raise _replaced(classifier)
+        raise UnusableModel(f"{path}: was replaced meanwhile; calibrate the new one")
     write_whole(path, calibrated.written_to(content))
     return report
 
@@ -269,23 +271,19 @@ def _facts(report: CalibrationReport) -> dict[str, Any]:
     }
 
 
-def _replaced(classifier: Classifier) -> UnusableModel:
-    return UnusableModel(f"{classifier.path}: was replaced meanwhile; calibrate the new one")
-
-
 def _in_workers(
     classifier: Classifier, paths: Sequence[str], n_jobs: int, limits: WorkerLimits | None
 ) -> Generator[npt.NDArray[np.float64] | Reject, None, None]:
-    work = _Asking(classifier.facts)
-    results = map_in_order(work, paths, n_jobs=n_jobs, isolated=limits or WorkerLimits())
-    try:
+    with tempfile.TemporaryDirectory() as folder:
+        # A copy: the file may be replaced meanwhile.
+        copy = shutil.copy(classifier.path, os.path.join(folder, "classifier.onnx"))
+        work = _Asking(replace(classifier.facts, model=copy))
+        results = map_in_order(work, paths, n_jobs=n_jobs, isolated=limits or WorkerLimits())
         for path, result in zip(paths, results, strict=True):
             if isinstance(result, Casualty):
                 yield Reject(path, result.code, result.text)
             else:
                 yield result
-    except IndexMismatch:
-        raise _replaced(classifier) from None
 
 
 @dataclass(frozen=True, slots=True)

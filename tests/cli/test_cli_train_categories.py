@@ -104,8 +104,9 @@ def test_a_picture_that_is_labelled_somewhere_is_labelled(training, made):
     assert (values["pictures"], values["unlabelled"]) == (3 * EACH, 0)
 
 
-def test_train_and_calibrate_in_one_go(training, made, tmp_path):
-    result = run(*training, "--depth", 1, "--calibrate", made.folder / "queries")
+def test_train_and_calibrate(training, made, tmp_path):
+    assert run(*training, "--depth", 1).exit_code == 0
+    result = run("calibrate-categories", tmp_path / "m.onnx", made.folder / "queries", "-j", 1)
     assert result.exit_code == 0
     assert "calibrated on 36 pictures of 3 of 3 categories" in result.stdout
     assert "the smallest error rate it can promise is 0.027" in result.stdout
@@ -118,16 +119,10 @@ def test_a_depth_is_of_the_folders_and_no_trouble_to_a_file_beside_them(training
     rows = [f"{p.path},{p.label.category}" for p in made.queries()]
     listed = tmp_path / "queries.csv"
     listed.write_text("path,category\n" + "\n".join(rows))
-    assert run(*training, "--depth", 1, "--calibrate", listed).exit_code == 0
+    assert run(*training, "--depth", 1, "--unlabelled", listed).exit_code == 0
     again = [training[0], listed, *training[2:], "--depth", 1]
     result = run(*again)
     assert (result.exit_code, "a depth is of folders" in result.stderr) == (2, True)
-
-
-def test_what_is_wrong_with_the_calibration_is_said_before_the_training(training, tmp_path):
-    result = run(*training, "--calibrate", tmp_path / "none.csv")
-    assert (result.exit_code, "none.csv: cannot be read" in result.stderr) == (1, True)
-    assert not (tmp_path / "m.onnx").exists()
 
 
 def test_folders_within_folders_are_finer_labels_to_a_depth(made, tmp_path):
@@ -193,7 +188,7 @@ def test_calibrate_says_what_it_found_and_writes_it(made, model, tmp_path):
     assert result.exit_code == 0
     for said in (
         "calibrated on 8 pictures of 2 of 3 categories: ",
-        "without a picture, so queries for them are not restricted: green",
+        "without a picture, so sets that hold one of them are not used: green",
         "left out, as the classifier has never seen their categories: beer (4)",
         "left out, as the classifier was trained on them: 1",
         f"wrote it into {model}; {tmp_path / 'm.md'} says so, too",
@@ -292,3 +287,10 @@ def test_fine_tuning_without_torch_names_the_extra_before_any_picture_is_read(tr
     assert (done.returncode, done.stdout) == (2, "")
     assert "fine-tuning needs torch: pip install 'kpsearch[finetune]'" in done.stderr
     assert "rejected" not in done.stderr
+
+
+def test_a_file_that_is_no_classifier_is_not_written_over(training, tmp_path):
+    (tmp_path / "m.onnx").write_bytes(b"a model of somebody else's")
+    result = run(*training, "--depth", 1)
+    assert (result.exit_code, "no classifier of categories" in result.stderr) == (2, True)
+    assert (tmp_path / "m.onnx").read_bytes() == b"a model of somebody else's"

@@ -15,7 +15,6 @@ from hypothesis.extra.numpy import arrays
 from kpsearch.categories import (
     Calibration,
     aps_scores,
-    limits_without_own,
     prediction_sets,
     related,
     softmax,
@@ -86,12 +85,6 @@ def test_the_threshold_is_the_one_found_by_trying_all(values, alpha):
 @given(scores.filter(len), alphas, alphas)
 def test_a_smaller_error_rate_has_a_larger_threshold(values, a, b):
     assert threshold(values, min(a, b)) >= threshold(values, max(a, b))
-
-
-@given(scores.filter(lambda values: len(values) >= 2), alphas)
-def test_limits_without_a_score_are_those_of_all_the_others(values, alpha):
-    one_by_one = [threshold(np.delete(values, i), alpha) for i in range(len(values))]
-    assert limits_without_own(values, alpha).tolist() == one_by_one
 
 
 @given(st.integers(1, 3000), alphas)

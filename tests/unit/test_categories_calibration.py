@@ -15,7 +15,6 @@ from kpsearch.categories import (
     Prediction,
     aps_scores,
     categories_of,
-    limits_without_own,
     prediction_set,
     prediction_sets,
     related,
@@ -90,12 +89,6 @@ def test_scores_of_equal_categories_go_by_their_order():
 def test_with_a_limit_of_zero_a_set_is_the_likeliest_category():
     rows = np.array([[0.2, 0.5, 0.3], [1 / 3, 1 / 3, 1 / 3]])
     assert prediction_sets(rows, 0.0).tolist() == [[False, True, False], [True, False, False]]
-
-
-def test_limits_without_own_of_the_worst_is_that_of_the_next():
-    scores = np.array([0.4, 0.1, 0.3, 0.2])
-    assert limits_without_own(scores, 0.5).tolist() == [0.2, 0.3, 0.2, 0.3]
-    assert limits_without_own(scores, 0.2).tolist() == [math.inf] * 4
 
 
 @pytest.fixture(scope="module")

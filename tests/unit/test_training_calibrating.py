@@ -207,18 +207,28 @@ def test_pictures_of_a_category_without_its_finer_label_count_for_the_category()
     assert fruit_only.label_accuracy is None
 
 
-def test_coverage_and_size_are_those_of_each_picture_by_all_others():
-    logits, labels = drawn(150, FRUIT[2:])
-    report = judged(logits, labels, record_of(FRUIT[2:]))
-    probabilities = softmax(logits)
-    truth = np.array([FRUIT[2:].index(label) for label in labels])
-    every = aps_scores(probabilities)
+def test_coverage_and_size_are_those_of_each_label_by_all_others():
+    logits, labels = drawn(150, FRUIT)
+    report = judged(logits, labels)
+    members = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    truth = np.array([report.categories.index(label.category) for label in labels])
+    every = aps_scores(softmax(logits) @ members)
     own = every[np.arange(150), truth]
     for reached in report.reached:
-        limits = [threshold(np.delete(own, i), reached.alpha) for i in range(150)]
+        limits = [
+            threshold(own[[other != label for other in labels]], reached.alpha) for label in labels
+        ]
         assert reached.coverage == np.mean(own <= limits)
         assert reached.size == np.mean([(every[i] <= limits[i]).sum() for i in range(150)])
-    assert [reached.alpha for reached in report.reached] == [0.01, 0.05, 0.1]
+    assert [reached.alpha for reached in report.reached] == [0.01, 0.02, 0.05, 0.1]
+
+
+def test_a_label_alone_has_nobody_to_judge_it():
+    logits, labels = drawn(40, FRUIT)
+    only = [row for row, label in enumerate(labels) if label == FRUIT[2]]
+    report = judged(logits[only], [FRUIT[2]] * len(only))
+    assert report.reached == []
+    assert report.calibration.n == len(only)
 
 
 def test_a_set_of_other_pictures_is_covered_as_promised():
@@ -232,3 +242,14 @@ def test_a_set_of_other_pictures_is_covered_as_promised():
     for alpha in (0.01, 0.05, 0.1):
         covered = np.mean(scores[np.arange(2500), truth] <= known.threshold(alpha))
         assert covered == pytest.approx(1 - alpha, abs=0.025)
+
+
+def test_the_same_picture_again_is_no_other_witness(made, model, tmp_path):
+    queries = made.queries()[:4]
+    copies = [
+        LabelledPicture(shutil.copy(path, tmp_path / f"{n}-{Path(path).name}"), label)
+        for n in range(3)
+        for path, label in queries
+    ]
+    report = calibrate_categories(model, [*queries, *copies], "copies.csv")
+    assert (report.calibration.n, report.repeated) == (4, 12)

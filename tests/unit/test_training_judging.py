@@ -215,8 +215,7 @@ def grown(few: int, *, spread: float, sure: float = 1.0) -> tuple[SelfLabelled, 
         others,
         classes=3,
         temperature=judged.temperature * sure,
-        accuracy=judged.accuracy,
-        held_out_accuracy=lambda joined, said: judge.judge(joined, said).accuracy,
+        helps=lambda: judge.joined(others, judged.temperature * sure) >= judged.accuracy,
     )
 
     def right(*joined: np.ndarray) -> float:
@@ -237,25 +236,34 @@ def test_none_joins_where_the_head_is_unsure():
     assert (len(taken.rows), after) == (0, before)
 
 
-def test_none_joins_where_the_held_out_would_be_told_worse():
+def test_some_join_only_where_the_held_out_are_told_no_worse():
     features, truth = table(6)
-    asked: list[int] = []
+    for helps in (True, False):
+        taken = grow(
+            features,
+            truth,
+            features,
+            classes=3,
+            temperature=0.01,
+            helps=lambda answer=helps: answer,
+        )
+        assert (len(taken.rows) > 0) == helps
 
-    def worse(joined: np.ndarray, said: np.ndarray) -> float:
-        asked.append(len(said))
-        return 0.7 if len(said) else 0.8
 
-    taken = grow(
-        features,
-        truth,
-        features,
-        classes=3,
-        temperature=0.01,
-        accuracy=0.8,
-        held_out_accuracy=worse,
-    )
-    assert (len(taken.rows), len(asked)) == (0, 1)
-    assert asked[0] > 0
+def test_what_joins_is_labelled_without_the_fold_it_is_judged_by():
+    """A copy of a held-out picture, labelled by a head that has seen that one, would tell it."""
+    features, truth = table(10, spread=1.5)
+    judge = Judge.of(features, truth, classes=3, seed=0)
+    said = []
+    for fold in judge.tested:
+        rows = judge.folds != fold
+        head = fit_on_views(features[rows], truth[rows], classes=3)
+        most = np.bincount(truth[rows], minlength=3)
+        taken = label_the_sure(head, features, temperature=1.0, most=most)
+        joined = (features[taken.rows], taken.classes)
+        head = fit_on_views(features[rows], truth[rows], *joined, classes=3)
+        said += (head.logits(features[~rows]).mean(axis=1).argmax(axis=1) == truth[~rows]).tolist()
+    assert judge.joined(features, 1.0) == pytest.approx(np.mean(said))
 
 
 def test_a_picture_that_joined_counts_less_than_a_labelled_one():

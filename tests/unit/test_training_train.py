@@ -178,3 +178,16 @@ def test_a_training_that_was_killed_goes_on_and_the_old_file_is_whole(made, tmp_
     assert output.read_bytes() != before
     assert Classifier(output).labels == report.labels
     assert not list(tmp_path.glob("*.new"))
+
+
+def test_pictures_of_validation_that_are_trained_on_are_refused(made, tmp_path):
+    copied = shutil.copy(made.pictures[0].path, tmp_path / "renamed.png")
+    validation = [LabelledPicture(copied, made.pictures[0].label)]
+    with pytest.raises(UsageError, match="1 of its 1 pictures are among those trained on"):
+        train_categories(made.pictures, tmp_path / "m.onnx", made.options, validation=validation)
+
+
+def test_labels_of_one_category_are_refused(made, tmp_path):
+    pictures = [LabelledPicture(path, Label("fruit", str(label))) for path, label in made.pictures]
+    with pytest.raises(UsageError, match="of 1 categories: a classifier tells two apart"):
+        train_categories(pictures, tmp_path / "m.onnx", made.options)
