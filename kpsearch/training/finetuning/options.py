@@ -62,8 +62,9 @@ class FinetuneOptions:
     """How a classifier is trained further."""
 
     phases: tuple[Phase, ...] = (Phase(2, 2, 0.02), Phase(5, 10, 0.02))
-    """Gradual unfreezing: each phase goes on from the best weights of the one before. With the
-    last 5 of EfficientNet-Lite0's 18 blocks, the others run once for each version of a picture."""
+    """Gradual unfreezing: each phase goes on from the best weights of the one before. Of
+    EfficientNet-Lite0, all from where its features branch off is one block, the last but the head;
+    the blocks before those that learn run once for each version of a picture."""
     attention: bool = False
     """Put a spatial attention before the pooling, to be learned with the head."""
     batch: int = 32
