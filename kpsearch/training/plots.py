@@ -26,7 +26,7 @@ NAMED = 60
 """Categories whose names fit beside a confusion matrix."""
 LONGEST = 30
 """Characters of such a name."""
-BLUE, GREY = "#2a6f97", "#8d99ae"
+BLUE, GREY, RED = "#2a6f97", "#8d99ae", "#c1666b"
 
 
 def write_plots(model: str | os.PathLike[str], report: TrainingReport) -> list[str]:
@@ -103,12 +103,15 @@ def _epochs(axes: Axes, report: TrainingReport) -> None:
         if points:
             axes.plot(*zip(*points, strict=True), marker=".", color=colour, label=_spaced(name))
     axes.axvline(course.best, color=BLUE, alpha=0.3, linestyle="--")
-    axes.annotate("kept", (course.best, 1), xycoords=("data", "axes fraction"), va="top")
-    axes.set(title="Fine-tuning", xlabel="epoch", ylabel="loss, nats", ylim=(0, None))
+    axes.annotate("best", (course.best, 1), xycoords=("data", "axes fraction"), va="top")
+    kept = "kept" if report.fine_tuned.better else "not kept: stage 1 is better"
+    axes.set(title=f"Fine-tuning ({kept})", xlabel="epoch", ylabel="loss, nats", ylim=(0, None))
+    axes.set_xticks([epoch.number for epoch in curve][:: len(curve) // 12 + 1])
     right: Any = axes.twinx()
     accuracy = [(e.number, 100 * e.validation_accuracy) for e in curve if e.validation_accuracy]
     if accuracy:
-        right.plot(*zip(*accuracy, strict=True), color="#c1666b", marker=".", label="accuracy")
+        right.plot(*zip(*accuracy, strict=True), color=RED, marker=".")
+        axes.plot([], [], color=RED, marker=".", label="accuracy (right)")
         right.set(ylabel="validation pictures told right, %", ylim=(0, 102))
     axes.legend(loc="center right", frameon=False)
 
