@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from kpsearch.categories.network import FEATURES, LOGITS, open_network
 from kpsearch.categories.record import ClassifierRecord, identity
 from kpsearch.categories.views import side_of, views_of
+from kpsearch.embedding.model_file import read_model
 from kpsearch.errors import ImageRejected, IndexMismatch, UnusableModel
 from kpsearch.options import ClassifierFacts
 from kpsearch.types import ImageSize
@@ -41,7 +41,7 @@ class Classifier:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Load a classifier; raises `UnusableModel` for a file that is none."""
         self.path = os.path.abspath(path)
-        content = _read(self.path)
+        content = read_model(self.path)
         self.digest = identity(self.path, content)
         self.record = ClassifierRecord.read_from(self.path, content)
         self.labels: tuple[Label, ...] = self.record.labels
@@ -141,13 +141,3 @@ def _written_at(path: str) -> int:
         return os.stat(path).st_mtime_ns
     except OSError:
         return 0
-
-
-def _read(path: str) -> bytes:
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise UnusableModel(f"{path}: cannot be read: {error.strerror}") from error
-    if not content:
-        raise UnusableModel(f"{path}: is empty, no ONNX model")
-    return content

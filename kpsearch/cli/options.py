@@ -285,6 +285,14 @@ def chosen_vocabulary(words: int | None, vocabulary: str | None) -> VocabularyOp
     return VocabularyOptions(words=words) if words else None
 
 
+def numbers_in(value: object) -> tuple[float, ...]:
+    """Numbers with commas between; none where anything else is there."""
+    try:
+        return tuple(float(part) for part in str(value).split(","))
+    except ValueError:
+        return ()
+
+
 class NumbersType(click.ParamType[Any]):
     """Three numbers, one a channel."""
 
@@ -296,10 +304,7 @@ class NumbersType(click.ParamType[Any]):
         """Three finite numbers."""
         if isinstance(value, tuple):
             return value
-        try:
-            found = tuple(float(part) for part in str(value).split(","))
-        except ValueError:
-            found = ()
+        found = numbers_in(value)
         if len(found) != 3 or not all(map(math.isfinite, found)):
             self.fail(f"{value!r} is not three numbers with commas between", param, ctx)
         return found

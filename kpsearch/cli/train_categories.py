@@ -12,6 +12,7 @@ from kpsearch.cli.options import (
     embedding_options,
     jobs_option,
     json_flag,
+    numbers_in,
     worker_limits,
 )
 
@@ -35,10 +36,7 @@ class SharesType(click.ParamType[Any]):
         """At least one number above 0, at most 1."""
         if isinstance(value, tuple):
             return value
-        try:
-            found = tuple(float(part) for part in str(value).split(","))
-        except ValueError:
-            found = ()
+        found = numbers_in(value)
         if not found or not all(0 < share <= 1 for share in found):
             self.fail(f"{value!r} is no list of shares above 0, at most 1", param, ctx)
         return found

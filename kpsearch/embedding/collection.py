@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,8 +17,8 @@ from kpsearch.embedding.stash import Stash
 from kpsearch.errors import ImageRejected, KpsearchError
 from kpsearch.images import stat_facts, stop_if_wrong_folder
 from kpsearch.options import EmbeddingFacts, EmbeddingOptions, WorkerLimits
-from kpsearch.parallel import map_in_order
-from kpsearch.types import Casualty, Reject
+from kpsearch.parallel import on_pictures
+from kpsearch.types import Reject
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -96,7 +96,7 @@ class _Job:
         keys = [self._known(path) for path in paths]
         todo = [path for path, key in zip(paths, keys, strict=True) if key is None]
         work = _Embedding(self.report.facts)
-        with closing(_in_workers(work, todo, n_jobs=n_jobs, limits=limits)) as results:
+        with closing(on_pictures(work, todo, n_jobs=n_jobs, limits=limits)) as results:
             for number, path in enumerate(paths):
                 if keys[number] is None:
                     keys[number] = self._keep(path, next(results))
@@ -142,17 +142,6 @@ class _Job:
         for number, vector in enumerate(vectors, start=1):
             yield vector
             self.progress("writing", number, total)
-
-
-def _in_workers(
-    work: _Embedding, paths: Sequence[str], *, n_jobs: int, limits: WorkerLimits
-) -> Generator[_Embedded | Reject, None, None]:
-    results = map_in_order(work, paths, n_jobs=n_jobs, isolated=limits)
-    for path, result in zip(paths, results, strict=True):
-        if isinstance(result, Casualty):
-            yield Reject(path, result.code, result.text)
-        else:
-            yield result
 
 
 @dataclass(frozen=True, slots=True, eq=False)

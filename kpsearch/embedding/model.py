@@ -6,12 +6,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xxhash
 
+from kpsearch.embedding.model_file import read_model
 from kpsearch.embedding.preprocessing import model_input
 from kpsearch.embedding.session import first_line, input_of, open_session
 from kpsearch.errors import ImageRejected, IndexMismatch, UnusableModel
@@ -34,7 +34,7 @@ class Embedder:
         Raises `NotInstalled` without onnxruntime, `UnusableModel` for a file that is no ONNX model
         of one picture.
         """
-        path, content = os.path.abspath(model), _read(os.path.abspath(model))
+        path, content = os.path.abspath(model), read_model(os.path.abspath(model))
         self._options = options or EmbeddingOptions()
         self._session = open_session(path, content, self._options.output)
         self._input = input_of(path, self._session, self._options)
@@ -106,7 +106,7 @@ def moved(facts: EmbeddingFacts, model: str | os.PathLike[str]) -> EmbeddingFact
     Raises `IndexMismatch` where that is another model, `UnusableModel` where it cannot be read.
     """
     path = os.path.abspath(model)
-    digest = xxhash.xxh3_128_hexdigest(_read(path))
+    digest = xxhash.xxh3_128_hexdigest(read_model(path))
     if digest != facts.model_hash:
         other = "" if path == facts.model else f", by {facts.model}"
         raise IndexMismatch(
@@ -124,16 +124,6 @@ def embedder_of(facts: EmbeddingFacts, model: str | None = None) -> Embedder:
     another model.
     """
     return Embedder(moved(facts, model or facts.model).model, facts.options)
-
-
-def _read(path: str) -> bytes:
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise UnusableModel(f"{path}: cannot be read: {error.strerror}") from error
-    if not content:
-        raise UnusableModel(f"{path}: is empty, no ONNX model")
-    return content
 
 
 def _made_up_picture(size: ImageSize) -> npt.NDArray[np.uint8]:

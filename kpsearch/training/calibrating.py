@@ -31,13 +31,13 @@ from kpsearch.embedding import DECODED_SIDES
 from kpsearch.errors import ImageRejected, UnusableModel, UsageError
 from kpsearch.images import read_image, stop_if_wrong_folder
 from kpsearch.options import ClassifierFacts, WorkerLimits
-from kpsearch.parallel import map_in_order
+from kpsearch.parallel import on_pictures
 from kpsearch.training.files import write_whole
 from kpsearch.training.head import fit_temperature
 from kpsearch.training.judging import by_category
 from kpsearch.training.pictures import LabelledPicture
 from kpsearch.training.trained_on import first_of_content, not_seen
-from kpsearch.types import Casualty, Reject
+from kpsearch.types import Reject
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -278,12 +278,7 @@ def _in_workers(
         # A copy: the file may be replaced meanwhile.
         copy = shutil.copy(classifier.path, os.path.join(folder, "classifier.onnx"))
         work = _Asking(replace(classifier.facts, model=copy))
-        results = map_in_order(work, paths, n_jobs=n_jobs, isolated=limits or WorkerLimits())
-        for path, result in zip(paths, results, strict=True):
-            if isinstance(result, Casualty):
-                yield Reject(path, result.code, result.text)
-            else:
-                yield result
+        yield from on_pictures(work, paths, n_jobs=n_jobs, limits=limits or WorkerLimits())
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,11 +14,12 @@ import xxhash
 
 from kpsearch.categories import FEATURES, Network, open_network, views_of
 from kpsearch.embedding import DECODED_SIDES, Stash
-from kpsearch.errors import ImageRejected, UnusableModel
+from kpsearch.embedding.model_file import read_model
+from kpsearch.errors import ImageRejected
 from kpsearch.images import read_image, stat_facts, stop_if_wrong_folder
 from kpsearch.options import EmbeddingFacts, EmbeddingOptions, WorkerLimits
-from kpsearch.parallel import map_in_order
-from kpsearch.types import Casualty, Reject
+from kpsearch.parallel import on_pictures
+from kpsearch.types import Reject
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -76,7 +76,11 @@ def extract(
         stash = stack.enter_context(Stash(cache, _facts(lookout)))
         keys = [_known(stash, path) for path in paths]
         todo = [path for path, key in zip(paths, keys, strict=True) if key is None]
-        results = stack.enter_context(closing(_in_workers(lookout, todo, n_jobs, limits)))
+        results = stack.enter_context(
+            closing(
+                on_pictures(_Looking(lookout), todo, n_jobs=n_jobs, limits=limits or WorkerLimits())
+            )
+        )
         for row, (path, key) in enumerate(zip(paths, keys, strict=True)):
             result = None if key is not None else next(results)
             if isinstance(result, Reject):
@@ -94,7 +98,7 @@ def extract(
 
 def _facts(lookout: Lookout) -> EmbeddingFacts:
     """What features follow from, as the stash wants it."""
-    digest = xxhash.xxh3_128_hexdigest(_content(lookout.model))
+    digest = xxhash.xxh3_128_hexdigest(read_model(lookout.model))
     made_by = f"{digest} {lookout.views}"
     return EmbeddingFacts(
         lookout.model, made_by, len(lookout.views) * lookout.width, lookout.preprocessing
@@ -118,18 +122,6 @@ def _kept(
         return next(stash.vectors(filter(None, [key])))
     stash.add(stash.key(path, result.size_bytes, result.mtime_ns), result.features)
     return result.features
-
-
-def _in_workers(
-    lookout: Lookout, paths: Sequence[str], n_jobs: int, limits: WorkerLimits | None
-) -> Generator[_Seen | Reject, None, None]:
-    work = _Looking(lookout)
-    results = map_in_order(work, paths, n_jobs=n_jobs, isolated=limits or WorkerLimits())
-    for path, result in zip(paths, results, strict=True):
-        if isinstance(result, Casualty):
-            yield Reject(path, result.code, result.text)
-        else:
-            yield result
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,11 +157,4 @@ class _Looking:
 @lru_cache(maxsize=1)
 def _network_at(model: str) -> Network:
     """The backbone in a file, opened once in a process."""
-    return open_network(model, _content(model), (FEATURES,))
-
-
-def _content(model: str) -> bytes:
-    try:
-        return Path(model).read_bytes()
-    except OSError as error:
-        raise UnusableModel(f"{model}: cannot be read: {error.strerror}") from error
+    return open_network(model, read_model(model), (FEATURES,))
