@@ -111,6 +111,40 @@ class VerificationOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class CandidateOptions:
+    """How deduplication looks for the pictures that one picture may be a copy of."""
+
+    postings: int = 1_000_000
+    """Read for a picture at most, those of its rarest words first."""
+    hamming_threshold: int = 18
+    """Postings whose signature differs in more bits do not vote."""
+    prior: float = 1e-3
+    """As in `ScoringOptions`."""
+    margin_nats: float = 3.0
+    """Evidence beyond the odds against any one picture of the collection."""
+    most: int = 32
+    """Candidates of a picture that geometry is asked about."""
+    hash_bits: int = 6
+    """Pictures whose perceptual hashes differ in no more bits are candidates, too."""
+    false_alarms: float = 0.01
+    """Pairs that chance would verify in the whole job."""
+
+    def __post_init__(self) -> None:
+        if self.postings < 1 or self.most < 1:
+            raise UsageError(f"{self.most} candidates of {self.postings} postings find nothing")
+
+
+@dataclass(frozen=True, slots=True)
+class DedupOptions:
+    """What becomes of the pairs that deduplication finds."""
+
+    precision: float = 0.99
+    """Share of the merged pairs that are to be right."""
+    keep: str = "largest"
+    """Name of the policy that proposes which picture of a group to keep."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExpansionOptions:
     """How verified hits are asked in their turn."""
 

@@ -11,6 +11,7 @@ import click
 from kpsearch.cli.calibrate_categories import calibrate_categories
 from kpsearch.cli.compact import compact
 from kpsearch.cli.compare import compare
+from kpsearch.cli.dedup import dedup
 from kpsearch.cli.demo import demo
 from kpsearch.cli.embed import embed
 from kpsearch.cli.evaluate import evaluate
@@ -46,7 +47,7 @@ def _end(number: int, _: object) -> None:
 def _advice(arguments: list[str]) -> str:
     """What to do after an interrupt of the command line; empty where nothing was half done."""
     match arguments[1:2]:
-        case ["index" | "embed"]:
+        case ["index" | "embed" | "dedup"]:
             return "; run it again and it goes on"
         case ["train-categories"]:
             return "; the features found so far are kept for the next run"
@@ -91,6 +92,7 @@ class _Group(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit status: 0 done, 1 failed, 2 usage, 3 rejects under --strict, 4 commit failed "
     "and nothing changed, 5 state unknown, 6 locked by another writer, 7 index damaged, "
+    "8 duplicates found, "
     "130 or 143 interrupted.",
 )
 @click.version_option(__version__, prog_name="kpsearch")
@@ -106,6 +108,7 @@ _COMMANDS = (
     verify,
     recover,
     info,
+    dedup,
     evaluate,
     compare,
     embed,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
 
@@ -30,6 +32,17 @@ class Frames:
     def take(self, rows: npt.NDArray[np.integer] | npt.NDArray[np.bool_]) -> Frames:
         """The frames at ``rows``."""
         return Frames(self.xy[rows], self.scale[rows], self.angle_rad[rows])
+
+    @classmethod
+    def together(cls, parts: Sequence[Frames]) -> Frames:
+        """All parts, one after the other."""
+        nothing = cls(np.empty((0, 2), np.float32), *np.empty((2, 0), np.float32))
+        parts = [nothing, *parts]
+        return cls(
+            np.concatenate([part.xy for part in parts]),
+            np.concatenate([part.scale for part in parts]),
+            np.concatenate([part.angle_rad for part in parts]),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

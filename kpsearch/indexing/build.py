@@ -6,8 +6,6 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 
-import numpy as np
-
 from kpsearch.errors import IndexMismatch, UsageError
 from kpsearch.features import require_extractable, settled
 from kpsearch.index import IndexWriter
@@ -18,7 +16,7 @@ from kpsearch.indexing.pictures import Extraction
 from kpsearch.indexing.report import IndexReport, Progress
 from kpsearch.options import EmbeddingOptions, FeatureOptions, VocabularyOptions, WorkerLimits
 from kpsearch.types import Reject
-from kpsearch.vocabulary import vocabulary_arrays
+from kpsearch.vocabulary import same_vocabulary
 
 
 def build_index(
@@ -130,10 +128,7 @@ def _require_same_vocabulary(
     if isinstance(wanted, VocabularyOptions):
         same = wanted.words in (None, own.words_asked, len(own))
     else:
-        arrays, others = vocabulary_arrays(own), vocabulary_arrays(open_vocabulary(wanted))
-        same = arrays.keys() == others.keys() and all(
-            np.array_equal(arrays[name], others[name]) for name in arrays
-        )
+        same = same_vocabulary(own, open_vocabulary(wanted))
     if not same:
         raise IndexMismatch(
             f"{writer.storage.folder}: has a vocabulary already; another one needs a new index"

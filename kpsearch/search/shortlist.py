@@ -91,17 +91,13 @@ class Block:
 def _frames(matches: QueryMatches, snapshot: Snapshot) -> Frames:
     """Frames of the matched keypoints; matches are by slot, hence by segment."""
     bounds = np.searchsorted(matches.segment, np.arange(len(snapshot.segments) + 1))
-    parts = [Frames(np.empty((0, 2), np.float32), *np.empty((2, 0), np.float32))]
+    parts = []
     for number, segment in enumerate(snapshot.segments):
         rows = slice(int(bounds[number]), int(bounds[number + 1]))
         images = matches.slot[rows] - snapshot.slot_start[number]
         found = segment.geometry(matches.keypoint[rows], images)
         parts.append(Frames(found.xy, found.scale, found.angle_rad))
-    return Frames(
-        np.concatenate([part.xy for part in parts]),
-        np.concatenate([part.scale for part in parts]),
-        np.concatenate([part.angle_rad for part in parts]),
-    )
+    return Frames.together(parts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,6 +1,11 @@
 """Features to visual words and Hamming signatures."""
 
-from kpsearch.vocabulary.store import load_vocabulary, unpack_vocabulary, vocabulary_arrays
+from kpsearch.vocabulary.store import (
+    load_vocabulary,
+    same_vocabulary,
+    unpack_vocabulary,
+    vocabulary_arrays,
+)
 from kpsearch.vocabulary.tree import Metric
 from kpsearch.vocabulary.vocabulary import MAX_WORDS, Vocabulary, train_vocabulary, words_for
 
@@ -9,6 +14,7 @@ __all__ = [
     "Metric",
     "Vocabulary",
     "load_vocabulary",
+    "same_vocabulary",
     "train_vocabulary",
     "unpack_vocabulary",
     "vocabulary_arrays",

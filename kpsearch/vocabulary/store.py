@@ -62,6 +62,12 @@ def vocabulary_arrays(vocabulary: Vocabulary) -> dict[str, npt.NDArray[Any]]:
     }
 
 
+def same_vocabulary(one: Vocabulary, other: Vocabulary) -> bool:
+    """Whether both give every descriptor the same words and signatures."""
+    own, theirs = vocabulary_arrays(one), vocabulary_arrays(other)
+    return own.keys() == theirs.keys() and all(np.array_equal(own[n], theirs[n]) for n in own)
+
+
 def unpack_vocabulary(array: Callable[[str], npt.NDArray[Any]]) -> Vocabulary:
     """A vocabulary from its arrays, asked for by name; raises `IndexDamaged` if they do not fit."""
     found = _checked(array, LAYOUT)

@@ -17,17 +17,18 @@ import pytest
 
 from kpsearch.comparison import read_embeddings
 from kpsearch.embedding import Embedder, embed_pictures
-from kpsearch.embedding import stash as stash_module
+from kpsearch import ledger
 from kpsearch.embedding.archive import write_embeddings
-from kpsearch.embedding.stash import COMMIT_PICTURES, Stash
+from kpsearch.embedding.stash import Stash
+from kpsearch.ledger import COMMIT_ROWS
 from kpsearch.errors import IndexLocked, KpsearchError, WrongFolder
 from kpsearch.images import read_image
 from kpsearch.options import EmbeddingFacts, EmbeddingOptions
 from tests.models import CHANNELS, channel_means, convolution, save
 from tests.textures import textured
 
-PICTURES = 3 * COMMIT_PICTURES
-KILLED_AFTER = 2 * COMMIT_PICTURES + 9
+PICTURES = 3 * COMMIT_ROWS
+KILLED_AFTER = 2 * COMMIT_ROWS + 9
 KILLED = """
 import os, signal, sys
 from kpsearch.embedding import embed_pictures
@@ -103,7 +104,7 @@ def test_embeddings_come_in_order_and_bad_pictures_are_rejects(model, few, tmp_p
 
 @pytest.mark.parametrize(
     ("stage", "done", "kept"),
-    [("embedding", KILLED_AFTER, 2 * COMMIT_PICTURES), ("writing", 100, PICTURES - 1)],
+    [("embedding", KILLED_AFTER, 2 * COMMIT_ROWS), ("writing", 100, PICTURES - 1)],
 )
 def test_a_job_that_is_killed_goes_on_to_the_same_file(
     stage, done, kept, model, many, undisturbed, tmp_path
@@ -126,7 +127,7 @@ def test_what_changed_after_a_kill_is_embedded_anew(model, many, tmp_path):
     os.utime(paths[4], ns=(1, 1))
     Path(paths[5]).unlink()
     report = embed_pictures(paths, model, output)
-    assert 2 * COMMIT_PICTURES - 4 <= report.resumed < KILLED_AFTER
+    assert 2 * COMMIT_ROWS - 4 <= report.resumed < KILLED_AFTER
     found = vectors_in(output)
     assert np.array_equal(found[paths[3]], Embedder(model).embed(read_image(paths[3], colour=True)))
     assert (paths[5] in found, [r.code for r in report.rejects]) == (
@@ -147,7 +148,7 @@ def test_another_model_or_preprocessing_takes_nothing_from_an_earlier_run(
         facts = Embedder(one, options).facts
         with Stash(f"{output}.part", facts) as stash:
             assert not any(stash.key(*picture) in stash for picture in map(as_it_is, many))
-    assert embed_pictures(many, model, output).resumed >= 2 * COMMIT_PICTURES
+    assert embed_pictures(many, model, output).resumed >= 2 * COMMIT_ROWS
     assert output.read_bytes() == undisturbed
 
 
@@ -160,7 +161,7 @@ def test_a_wrong_folder_stops_the_job_and_costs_nothing_of_what_was_made(model, 
         embed_pictures(["/none"], model, output)
     with pytest.raises(KpsearchError, match="no picture found"):
         embed_pictures([], model, output)
-    assert embed_pictures(many, model, output).resumed >= 2 * COMMIT_PICTURES
+    assert embed_pictures(many, model, output).resumed >= 2 * COMMIT_ROWS
 
 
 def test_without_a_picture_no_file_is_left(model, tmp_path):
@@ -193,7 +194,7 @@ def test_a_place_where_nothing_can_be_kept_is_named(model, few, tmp_path):
 
 
 def test_what_slow_pictures_gave_is_confirmed_by_time(model, few, tmp_path, monkeypatch):
-    monkeypatch.setattr(stash_module, "COMMIT_SECONDS", 0.0)
+    monkeypatch.setattr(ledger, "COMMIT_SECONDS", 0.0)
     facts = Embedder(model).facts
     with Stash(tmp_path / "a.part", facts) as stash:
         key = stash.key(*as_it_is(few[0]))
@@ -208,9 +209,9 @@ def test_what_another_job_had_done_is_kept_for_it(model, many, undisturbed, tmp_
     kill("embedding", KILLED_AFTER, model, output, many)
     report = embed_pictures(many[:2], model, output)
     assert (report.embedded, report.resumed) == (2, 2)
-    assert report.unfinished >= 2 * COMMIT_PICTURES - 3
+    assert report.unfinished >= 2 * COMMIT_ROWS - 3
     report = embed_pictures(many, model, output)
-    assert report.resumed >= 2 * COMMIT_PICTURES - 1
+    assert report.resumed >= 2 * COMMIT_ROWS - 1
     assert report.unfinished == 0
     assert output.read_bytes() == undisturbed
     assert sorted(os.listdir(tmp_path)) == ["v.npz"]

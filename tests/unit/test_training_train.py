@@ -145,7 +145,7 @@ def test_views_are_shares(views):
 
 KILLED = """
 import os, signal, sys
-from kpsearch.embedding import stash
+from kpsearch import ledger
 from kpsearch.training import TrainingOptions, read_labels, train_categories
 
 def die_after(stage, done, total):
@@ -153,7 +153,7 @@ def die_after(stage, done, total):
         os.kill(os.getpid(), signal.SIGKILL)
 
 if __name__ == "__main__":
-    stash.COMMIT_PICTURES = 4
+    ledger.COMMIT_ROWS = 4
     folder, output, weights = sys.argv[1:]
     train_categories(
         read_labels(folder), output, TrainingOptions(weights=weights), progress=die_after

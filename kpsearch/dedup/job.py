@@ -1,0 +1,242 @@
+"""A whole job of deduplication: hold the index, find pairs, judge them, group them.
+
+All it makes on the way lies in a folder of its own, so that a job that is killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import xxhash
+
+from kpsearch.dedup.calibration import Acceptance, Calibration, accept, refit
+from kpsearch.dedup.decisions import Decisions, apply
+from kpsearch.dedup.finding import Found, Progress, find_pairs
+from kpsearch.dedup.grouping import group_pairs
+from kpsearch.dedup.holding import hold
+from kpsearch.dedup.journal import Journal
+from kpsearch.dedup.judging import FEW_KEYPOINTS, Task, exact, exact_pairs, judge
+from kpsearch.dedup.matching.catalogue import Catalogue
+from kpsearch.dedup.matching.matcher import Workplace
+from kpsearch.errors import IndexMismatch
+from kpsearch.options import CandidateOptions, DedupOptions, WorkerLimits
+from kpsearch.version import __version__
+from kpsearch.vocabulary import same_vocabulary
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from kpsearch.dedup.records import Entry, Group, JudgedPair
+    from kpsearch.index import Snapshot
+
+JOURNAL = "journal.sqlite"
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What a job has found."""
+
+    entries: list[Entry]
+    """All pictures, by number."""
+    pairs: list[JudgedPair]
+    """Rising; recalibrated, where there are decisions."""
+    calibration: Calibration
+    acceptance: Acceptance
+    groups: tuple[Group, ...]
+    warnings: tuple[str, ...]
+    """For a reader, a line each."""
+    seconds: dict[str, float]
+    """By stage."""
+
+    @property
+    def found_duplicates(self) -> bool:
+        """Whether a picture could be done without."""
+        return bool(self.groups)
+
+
+class Job:
+    """One catalogue, or a batch against a fixed one, and a folder to work in.
+
+    A context manager. Raises `IndexLocked` where another process works in the folder, `IndexMissing`,
+    `IndexDamaged`, and `IndexMismatch` for two indexes whose words differ.
+    """
+
+    def __init__(
+        self,
+        index: str | os.PathLike[str],
+        folder: str | os.PathLike[str],
+        *,
+        against: str | os.PathLike[str] | None = None,
+        options: CandidateOptions | None = None,
+        n_jobs: int = 1,
+        progress: Progress = _silent,
+        limits: WorkerLimits | None = None,
+    ) -> None:
+        self.folder = Path(folder)
+        self._indexes = [index] if against is None else [index, against]
+        self._options = options or CandidateOptions()
+        self._n_jobs = n_jobs
+        self._progress = progress
+        self._limits = limits or WorkerLimits()
+        self._started: dict[str, float] = {}
+        self._known: dict[int, Entry] = {}
+        self.seconds: dict[str, float] = {}
+        """By stage, of this run."""
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._journal = Journal(self.folder / JOURNAL)
+        self._journal.__enter__()  # first: it keeps other processes out of the folder
+        try:
+            names = ["index", "against"]
+            held = [hold(i, self.folder / n) for i, n in zip(self._indexes, names, strict=False)]
+            _require_same_words(held)
+            self._journal.claim(_identity(held, self._options))
+        except BaseException:
+            self._journal.__exit__(None, None, None)
+            raise
+        self.catalogue = Catalogue(*held)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._journal.__exit__(kind, error, trace)
+
+    @cached_property
+    def found(self) -> Found:
+        """Pairs, from what the index stores alone."""
+        forward = self.folder / "forward"
+        forward.mkdir(exist_ok=True)
+        folders = [str(s.storage.folder.absolute()) for s in self.catalogue.snapshots]
+        place = Workplace(tuple(folders), str(forward.absolute()), self._options)
+        return find_pairs(
+            self.catalogue, place, self._journal, n_jobs=self._n_jobs, progress=self._timed
+        )
+
+    @cached_property
+    def judged(self) -> list[JudgedPair]:
+        """What the pictures of those pairs are to each other, and those of the same bytes."""
+        tasks = self._tasks()
+        told = partial(self._timed, "comparing pictures")
+        pairs = judge(
+            tasks, self._journal, n_jobs=self._n_jobs, limits=self._limits, progress=told
+        )
+        return _best_of_each(pairs + self._exact())
+
+    def conclude(self, options: DedupOptions, decisions: Decisions) -> Outcome:
+        """Probabilities, which of the pairs are merged, and into what groups."""
+        entries = [self._entry(number) for number in range(len(self.catalogue))]
+        decided = apply(self.judged, entries, decisions)
+        calibration = refit(decided)
+        pairs = calibration.applied(decided)
+        acceptance = accept(pairs, options.precision)
+        grouping = group_pairs(
+            pairs, acceptance.accepted, entries, cut=self.found.cut, keep=options.keep
+        )
+        return Outcome(
+            entries=entries,
+            pairs=pairs,
+            calibration=calibration,
+            acceptance=acceptance,
+            groups=grouping.groups,
+            warnings=self._warnings() + grouping.warnings,
+            seconds=dict(self.seconds),
+        )
+
+    def tidy(self) -> None:
+        """Remove what only an unfinished job needs; the journal stays, for the next conclusion."""
+        for name in ("index", "against", "forward"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+
+    def _timed(self, stage: str, done: int, total: int) -> None:
+        """Tell how far a stage is, and note how long it takes."""
+        now = time.perf_counter()
+        if done == 0 or stage not in self._started:
+            self._started[stage] = now
+        self.seconds[stage] = now - self._started[stage]
+        self._progress(stage, done, total)
+
+    def _tasks(self) -> list[Task]:
+        """A pair that geometry verifies, or of little texture and near in their perceptual hashes."""
+        entry, few = self._entry, self.catalogue.keypoint_counts < FEW_KEYPOINTS
+        tasks = [Task(entry(pair.a), entry(pair.b), pair) for pair in self.found.pairs]
+        poor = self.found.alike[few[self.found.alike].any(axis=1)]
+        return tasks + [Task(entry(a), entry(b), None) for a, b in poor.tolist()]
+
+    def _exact(self) -> list[JudgedPair]:
+        """Pictures of the same bytes: with the first such, and a batch's with the fixed one's."""
+        catalogue = self.catalogue
+        first = catalogue.first_alike
+        within = [pair for pair in exact_pairs(first) if pair.b < catalogue.asking]
+        if catalogue.fixed is None:
+            return within
+        hashes = catalogue.content_hashes
+        fixed = {hashes[n].tobytes(): n for n in range(len(catalogue) - 1, catalogue.asking - 1, -1)}
+        across = [
+            exact(number, fixed[key])
+            for number in np.flatnonzero(first[: catalogue.asking] == np.arange(catalogue.asking))
+            if (key := hashes[number].tobytes()) in fixed
+        ]
+        return within + across
+
+    def _entry(self, number: int) -> Entry:
+        if number not in self._known:
+            self._known[number] = self.catalogue.entry(number)
+        return self._known[number]
+
+    def _warnings(self) -> tuple[str, ...]:
+        if self.catalogue.keeps_sketches:
+            return ()
+        return (
+            "an index made by an earlier version keeps no perceptual hashes and no mirror sketches: "
+            "mirrored copies, and copies without texture, are not found; index the pictures anew",
+        )
+
+
+def _best_of_each(pairs: list[JudgedPair]) -> list[JudgedPair]:
+    """One judgement for each two pictures, rising: as it is or in a mirror, what is surest."""
+    best: dict[tuple[int, int], JudgedPair] = {}
+    for pair in pairs:
+        before = best.get((pair.a, pair.b))
+        if before is None or _sureness(pair) > _sureness(before):
+            best[pair.a, pair.b] = pair
+    return [best[key] for key in sorted(best)]
+
+
+def _sureness(pair: JudgedPair) -> tuple[bool, float]:
+    return pair.relation.merges, pair.log_odds
+
+
+def _require_same_words(snapshots: list[Snapshot]) -> None:
+    """Raise `IndexMismatch` where the keypoints of two indexes cannot be compared."""
+    if len(snapshots) < 2:
+        return
+    batch, fixed = snapshots
+    same = same_vocabulary(batch.vocabulary, fixed.vocabulary)
+    if not same or batch.manifest.features != fixed.manifest.features:
+        raise IndexMismatch(
+            "the two indexes have different vocabularies; index the batch with "
+            "`kpsearch index --vocabulary INDEX2`"
+        )
+
+
+def _identity(snapshots: list[Snapshot], options: CandidateOptions) -> str:
+    """All that the results of a job follow from."""
+    manifests = [xxhash.xxh3_128_hexdigest(s.manifest.to_bytes()) for s in snapshots]
+    return json.dumps([__version__, manifests, asdict(options)])

@@ -1,0 +1,149 @@
+"""What the pairs of a job are to each other: pictures are opened here, in processes that may die."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kpsearch.dedup.journal import in_chunks
+from kpsearch.dedup.records import DifferenceMap, JudgedPair, Relation
+from kpsearch.parallel import map_in_order
+from kpsearch.types import Casualty
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy.typing as npt
+
+    from kpsearch.dedup.journal import Arrays, Journal
+    from kpsearch.dedup.records import Entry, VerifiedPair
+    from kpsearch.options import WorkerLimits
+
+FEW_KEYPOINTS = 40
+"""Where neither picture has fewer, and geometry finds nothing in common, perceptual hashes that are
+near say nothing."""
+UNPROVEN_LOG_ODDS = -3.0
+SURE_LOG_ODDS = 50.0
+"""Of pictures with the same bytes."""
+PAIRS_AT_A_TIME = 8
+"""Handed to a worker: pairs of one picture follow each other, and it is opened once."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """Two pictures to be opened."""
+
+    a: Entry
+    b: Entry
+    pair: VerifiedPair | None
+    """What geometry says of them; None where only their perceptual hashes are near."""
+
+
+def judge(
+    tasks: Sequence[Task],
+    journal: Journal,
+    *,
+    n_jobs: int,
+    limits: WorkerLimits,
+    progress: Callable[[int, int], None],
+) -> list[JudgedPair]:
+    """What the pictures of each task are to each other; nothing for those without any relation."""
+    run = partial(_isolated, limits=limits)
+    found = in_chunks(journal, "judging", _judged, tasks, n_jobs=n_jobs, progress=progress, run=run)
+    return [pair for arrays in found if (pair := _decoded(arrays)) is not None]
+
+
+def exact_pairs(first_alike: npt.NDArray[np.int64]) -> list[JudgedPair]:
+    """(n,) the first picture of the same bytes of each: a pair for each one that is not the first."""
+    again = np.flatnonzero(first_alike != np.arange(len(first_alike)))
+    return [exact(int(first_alike[number]), number) for number in again.tolist()]
+
+
+def exact(a: int, b: int) -> JudgedPair:
+    """Two pictures of the same bytes."""
+    return JudgedPair(a, b, Relation.EXACT, SURE_LOG_ODDS, transform=np.eye(3), note="same bytes")
+
+
+def _judged(task: Task) -> Arrays:
+    from kpsearch.dedup.relation import judge_hash_pair, judge_pair
+
+    if task.pair is None:
+        return _encoded(judge_hash_pair(task.a, task.b))
+    return _encoded(judge_pair(task.pair, task.a, task.b))
+
+
+def _isolated(
+    work: Callable[[Task], Arrays],
+    tasks: Sequence[Task],
+    *,
+    limits: WorkerLimits,
+    n_jobs: int,
+    chunk_size: int,
+) -> Iterator[Arrays]:
+    """``work`` of each task; of one that its process did not survive, that it could not be judged."""
+    results = map_in_order(
+        work, tasks, isolated=limits, n_jobs=n_jobs, chunk_size=chunk_size * PAIRS_AT_A_TIME
+    )
+    for task, result in zip(tasks, results, strict=True):
+        yield _encoded(_unjudged(task, result)) if isinstance(result, Casualty) else result
+
+
+def _unjudged(task: Task, casualty: Casualty) -> JudgedPair:
+    return JudgedPair(
+        task.a.number,
+        task.b.number,
+        Relation.INSUFFICIENT,
+        UNPROVEN_LOG_ODDS,
+        note=f"could not be compared: {casualty.code}: {casualty.text}",
+    )
+
+
+def _encoded(pair: JudgedPair | None) -> Arrays:
+    """As the journal keeps it."""
+    value = None if pair is None else _as_json(pair)
+    return {"pair": np.frombuffer(json.dumps(value).encode(), np.uint8)}
+
+
+def _as_json(pair: JudgedPair) -> dict[str, Any]:
+    maps = pair.difference
+    return {
+        "a": pair.a,
+        "b": pair.b,
+        "relation": pair.relation.value,
+        "log_odds": pair.log_odds,
+        "evidence": dict(pair.evidence),
+        "transform": None if pair.transform is None else pair.transform.tolist(),
+        "mirrored": pair.mirrored,
+        "difference": None if maps is None else [_packed(grid) for grid in (maps.a, maps.b)],
+        "note": pair.note,
+    }
+
+
+def _decoded(arrays: Arrays) -> JudgedPair | None:
+    value = json.loads(arrays["pair"].tobytes())
+    if value is None:
+        return None
+    maps, transform = value.pop("difference"), value.pop("transform")
+    return JudgedPair(
+        relation=Relation(value.pop("relation")),
+        transform=None if transform is None else np.array(transform),
+        difference=None if maps is None else DifferenceMap(*map(_unpacked, maps)),
+        **value,
+    )
+
+
+def _packed(grid: npt.NDArray[np.uint8]) -> list[Any]:
+    return [*grid.shape, base64.b64encode(zlib.compress(grid.tobytes())).decode()]
+
+
+def _unpacked(packed: Iterable[Any]) -> npt.NDArray[np.uint8]:
+    rows, columns, content = packed
+    grid = np.frombuffer(zlib.decompress(base64.b64decode(content)), np.uint8)
+    return grid.reshape(rows, columns)

@@ -1,0 +1,115 @@
+"""Geometry between a picture and some others, from what the index keeps of their keypoints."""
+
+from __future__ import annotations
+
+from math import log10
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from kpsearch.dedup.matching.correspondences import Joined, correspond, join
+from kpsearch.dedup.matching.points import frames_of, mirrored_frames, points_of, sketch_of
+from kpsearch.geometry import Correspondences, Frames, Verification, verify
+from kpsearch.options import VerificationOptions
+from kpsearch.types import ImageSize
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kpsearch.dedup.matching.catalogue import Catalogue
+    from kpsearch.dedup.matching.forward import Forward
+    from kpsearch.dedup.matching.points import Points
+    from kpsearch.options import CandidateOptions
+    from kpsearch.scoring import CollectionFacts
+
+
+class Found(NamedTuple):
+    """Two pictures that geometry was asked about, and what it said."""
+
+    other: int
+    """Number of the second picture."""
+    mirrored: bool
+    score: float
+    """Nats of its correspondences, with what geometry adds."""
+    geometry: Verification
+
+
+class Verifier:
+    """Verifies pairs of pictures of a catalogue."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        forwards: tuple[Forward, Forward],
+        facts: CollectionFacts,
+        options: CandidateOptions,
+    ) -> None:
+        """``forwards`` are of the batch and of the gallery."""
+        self._catalogue = catalogue
+        self._forwards = forwards
+        self._facts = facts
+        self._options = options
+        self._geometry = VerificationOptions()
+        self._sure = log10(options.false_alarms) - log10(max(len(catalogue), 1) * options.most)
+
+    def verified(self, number: int, others: Sequence[tuple[int, bool]]) -> list[Found]:
+        """Those of some pictures, mirrored or not, that it has more in common with than chance.
+
+        That is as in `kpsearch.search.shortlist.is_verified`, among all that a whole catalogue tries.
+        """
+        found = []
+        for flag in (False, True):
+            chosen = [other for other, mirrored in others if mirrored == flag]
+            if chosen:
+                found += self._verify(number, chosen, mirrored=flag)
+        return [f for f in found if f.geometry.log10_false_alarms <= self._sure]
+
+    def _verify(self, number: int, others: list[int], *, mirrored: bool) -> list[Found]:
+        own = self._frames(number)
+        if mirrored:
+            own = mirrored_frames(own, int(self._catalogue.sizes[number, 0]))
+        pairs = [self._pairs(number, own, other, mirrored=mirrored) for other in others]
+        start = np.concatenate([[0], np.cumsum([len(p) for p in pairs])]).astype(np.int64)
+        size = ImageSize(*self._catalogue.sizes[number].tolist())
+        sides = self._catalogue.sizes[others]
+        outcomes = verify(
+            _end_to_end(pairs), start, size, sides, self._options.prior, self._geometry
+        )
+        return [
+            Found(other, mirrored, float(p.weight.sum()) + outcome.gain, outcome)
+            for other, p, outcome in zip(others, pairs, outcomes, strict=True)
+        ]
+
+    def _pairs(self, number: int, own: Frames, other: int, *, mirrored: bool) -> Correspondences:
+        """Of the keypoints of both; in a mirror, of the sketch of either and all of the other."""
+        threshold = self._geometry.hamming_threshold
+        a, b = self._points(number), self._points(other)
+        if mirrored:
+            joined = Joined.together(
+                [
+                    join(self._sketch(number), b, threshold),
+                    join(a, self._sketch(other), threshold),
+                ]
+            )
+        else:
+            joined = join(a, b, threshold)
+        return correspond(joined, own, self._frames(other), self._facts, self._options.prior)
+
+    def _points(self, number: int) -> Points:
+        snapshot, slot = self._catalogue.place(number)
+        return points_of(snapshot, self._forwards[number >= self._catalogue.asking], slot)
+
+    def _sketch(self, number: int) -> Points:
+        return sketch_of(*self._catalogue.place(number))
+
+    def _frames(self, number: int) -> Frames:
+        return frames_of(*self._catalogue.place(number))
+
+
+def _end_to_end(parts: Sequence[Correspondences]) -> Correspondences:
+    return Correspondences(
+        Frames.together([part.query for part in parts]),
+        Frames.together([part.hit for part in parts]),
+        np.concatenate([part.weight for part in parts]),
+        np.concatenate([part.false_alarms for part in parts]),
+    )
