@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import xxhash
 
 from kpsearch.index import (
+    NO_KEYPOINT,
+    SKETCH_KEYPOINTS,
     ImageRecord,
     IndexWriter,
     Keypoints,
     Segment,
+    Sketch,
     Snapshot,
     Storage,
     pack_segment,
@@ -45,7 +49,7 @@ def small_vocabulary() -> Vocabulary:
 
 
 def random_keypoints(rng: np.random.Generator, count: int, words: int = WORDS) -> Keypoints:
-    return Keypoints(
+    points = Keypoints(
         word=rng.integers(0, words, count, dtype=np.uint32),
         signature=rng.integers(0, 2**63, count, dtype=np.uint64),
         x=rng.integers(0, 65536, count, dtype=np.uint16),
@@ -53,6 +57,35 @@ def random_keypoints(rng: np.random.Generator, count: int, words: int = WORDS) -
         scale=rng.integers(0, 256, count, dtype=np.uint8),
         angle=rng.integers(0, 256, count, dtype=np.uint8),
     )
+    return replace(points, sketch=drawn_sketch(points, words))
+
+
+def drawn_sketch(points: Keypoints, words: int = WORDS) -> Sketch:
+    """Of random numbers, always the same for the same keypoints."""
+    rng = np.random.default_rng([len(points), words, *points.x[:4].tolist()])
+    count = int(rng.integers(0, min(len(points), SKETCH_KEYPOINTS) + 1))
+    return Sketch(
+        perceptual_hash=int(rng.integers(0, 2**64, dtype=np.uint64)),
+        word=rng.integers(0, words, count, dtype=np.uint32),
+        signature=rng.integers(0, 2**64, count, dtype=np.uint64),
+        keypoint=rng.permutation(len(points))[:count].astype(np.uint16),
+    )
+
+
+def sketch_in(segment: Segment, image: int) -> Sketch:
+    """As it was committed."""
+    word, signature, keypoint = (
+        segment.array(f"mirrored/{name}")[image] for name in ("word", "signature", "keypoint")
+    )
+    filled = keypoint != NO_KEYPOINT
+    seen = int(segment.array("images/perceptual_hash")[image])
+    return Sketch(seen, word[filled], signature[filled], keypoint[filled])
+
+
+def sketch_bytes(sketch: Sketch) -> bytes:
+    """All that it says."""
+    parts = (np.uint64(sketch.perceptual_hash), sketch.word, sketch.signature, sketch.keypoint)
+    return b"".join(part.tobytes() for part in parts)
 
 
 def record(path: str, *, warning: str = "") -> ImageRecord:

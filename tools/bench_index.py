@@ -57,7 +57,7 @@ def build(
     most = 0
     started = time.perf_counter()
     with IndexWriter(storage) as writer:
-        writer.create(FeatureOptions(), vocabulary)
+        writer.create(FeatureOptions(), vocabulary, sketches=False)
         for part in np.array_split(np.arange(len(images)), commits):
             writer.commit([images[i] for i in part.tolist()])
             most = max(most, len(writer.manifest.segments))

@@ -90,7 +90,7 @@ def build(folder: Path, paths: list[str], images: int, words: int, segment: int)
     vocabulary, pairs = seed_material(paths, words)
     made = generate(pairs, images, np.random.default_rng(0))
     with IndexWriter(folder) as writer:
-        writer.create(settled(FeatureOptions()), vocabulary)
+        writer.create(settled(FeatureOptions()), vocabulary, sketches=False)
         for low in range(0, images, segment):
             batch = [next(made) for _ in range(min(segment, images - low))]
             writer.commit(batch)

@@ -77,6 +77,7 @@ def index_facts(index: str) -> dict[str, Any]:
         "words": len(snapshot.vocabulary),
         "vocabulary": manifest.vocabulary.name,
         "vocabulary_bytes": manifest.vocabulary.size_bytes,
+        "sketches": manifest.sketches,
         **_embedding_facts(manifest),
         **_category_facts(snapshot),
         "format_version": manifest.format_version,

@@ -11,13 +11,18 @@ from kpsearch.features.extractor import (
     shrink,
     to_original_pixels,
 )
+from kpsearch.features.mirror import Mirrored, mirrored_keypoints
+from kpsearch.features.perceptual import perceptual_hash
 
 __all__ = [
     "EXTRACTORS",
     "Extractor",
+    "Mirrored",
     "extract_features",
     "installed_extractors",
     "make_extractor",
+    "mirrored_keypoints",
+    "perceptual_hash",
     "require_extractable",
     "settled",
     "shrink",

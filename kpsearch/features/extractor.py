@@ -64,6 +64,13 @@ class Extractor(Protocol):
         """
         ...
 
+    def mirror_order(self, *, upright: bool) -> npt.NDArray[np.intp] | None:
+        """(d,) which byte of a descriptor is each byte of the one that a mirror shows.
+
+        None where it is not a matter of order.
+        """
+        ...
+
 
 def make_extractor(name: str) -> Extractor:
     """The extractor registered under ``name``."""

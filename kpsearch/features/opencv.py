@@ -1,6 +1,7 @@
 """OpenCV's detectors and descriptors as extractors.
 
-Names are looked up in ``cv2``, then in ``cv2.xfeatures2d``, where OpenCV 5 moved most of them.
+Names are looked up in ``cv2``, then in ``cv2.xfeatures2d``, where OpenCV 5 moved most of them, then
+in ``cv2.img_hash``.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ Detector = Callable[["FeatureOptions"], Any]
 
 def factory(name: str, how_to_get_it: str = "install opencv-contrib-python-headless") -> Any:
     """A function or constant of OpenCV; raises `NotInstalled` with what to do about it."""
-    for module in (cv2, getattr(cv2, "xfeatures2d", None)):
+    for module in (cv2, *(getattr(cv2, part, None) for part in ("xfeatures2d", "img_hash"))):
         if hasattr(module, name):
             return getattr(module, name)
     raise NotInstalled(f"OpenCV {cv2.__version__} as installed has no {name}: {how_to_get_it}")
@@ -59,6 +60,8 @@ class OpenCvExtractor:
     and have keypoints up to 2 px beside where they do not."""
     place: Callable[[Any, ImageSize], Any] = lambda keypoints, _: keypoints
     """Moves OpenCV's keypoints to where they are in a picture of that size."""
+    mirror: Callable[[bool], npt.NDArray[np.intp]] | None = None
+    """`Extractor.mirror_order`, given whether keypoints are upright; None where there is none."""
 
     def extract(self, pixels: npt.NDArray[np.uint8], options: FeatureOptions) -> Features:
         """Strongest keypoints of a grey (h, w) picture, in its own pixels."""
@@ -73,6 +76,10 @@ class OpenCvExtractor:
             features = replace(features, angle_rad=np.zeros_like(features.angle_rad))
         inside = (features.xy <= np.array(size, np.float32) - 0.5).all(axis=1)
         return features.take(np.flatnonzero(inside)[: candidates_for(options.max_keypoints)])
+
+    def mirror_order(self, *, upright: bool) -> npt.NDArray[np.intp] | None:
+        """(d,) which byte of a descriptor is each byte of the one that a mirror shows."""
+        return None if self.mirror is None else self.mirror(upright)
 
     def _padded(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """With the border repeated to the right and below; contiguous, as BRISK believes it is."""

@@ -18,6 +18,7 @@ Departures from the paper, each measured (docs/benchmarks.md):
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import cv2
@@ -27,6 +28,7 @@ from kpsearch.features.box_means import BoxMeans, Frames, square_grid
 from kpsearch.features.encoding import root_shares
 from kpsearch.features.extractor import to_original_pixels
 from kpsearch.features.fast_hessian import fast_hessian
+from kpsearch.features.mirror_order import cells_mirrored
 from kpsearch.features.select import candidates_for
 from kpsearch.types import Features, ImageSize
 
@@ -72,6 +74,8 @@ class Surf:
     binary = False
     descriptor_size = 65
     default_threshold = LEAST_DETERMINANT
+    mirrored_sums: tuple[Sequence[int], Sequence[int]] = ((0, 1, 3, 2), (1, 0, 2, 3))
+    """Which sum of a cell is each of those in the mirror: of turned keypoints, of upright ones."""
 
     def extract(self, pixels: npt.NDArray[np.uint8], options: FeatureOptions) -> Features:
         """Strongest blobs of a grey (h, w) picture, in its own pixels."""
@@ -81,6 +85,15 @@ class Surf:
         doubled = cv2.resize(pixels, (2 * width, 2 * height), interpolation=cv2.INTER_LINEAR)
         features = self._extract(np.asarray(doubled, np.uint8), options)
         return to_original_pixels(features, ImageSize(width, height))
+
+    def mirror_order(self, *, upright: bool) -> npt.NDArray[np.intp]:
+        """(d,) which byte of a descriptor is each byte of the one that a mirror shows.
+
+        What points across changes its sign, of upright keypoints what points along; the last byte
+        stays.
+        """
+        order = cells_mirrored(self.mirrored_sums[upright], upright=upright)
+        return np.append(order, len(order))
 
     def _extract(self, pixels: npt.NDArray[np.uint8], options: FeatureOptions) -> Features:
         wanted = candidates_for(options.max_keypoints)
@@ -114,6 +127,7 @@ class Surf128(Surf):
     """SURF with 128 numbers, each sum split by the sign of the other response; patented as surf."""
 
     descriptor_size = 129
+    mirrored_sums = ((2, 3, 0, 1, 5, 4, 7, 6), (1, 0, 3, 2, 6, 7, 4, 5))
 
     def pool(
         self, dx: npt.NDArray[np.float32], dy: npt.NDArray[np.float32]

@@ -8,7 +8,7 @@ os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", "100000000")
 from kpsearch.images.door import content_hash, file_hash, stat_facts
 from kpsearch.images.finding import find_images, stop_if_wrong_folder
 from kpsearch.images.naming import escape_path
-from kpsearch.images.reading import as_grey, read_changed_image, read_image
+from kpsearch.images.reading import as_grey, mirror, read_changed_image, read_image
 
 __all__ = [
     "as_grey",
@@ -16,6 +16,7 @@ __all__ = [
     "escape_path",
     "file_hash",
     "find_images",
+    "mirror",
     "read_changed_image",
     "read_image",
     "stat_facts",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from kpsearch.images import bmp, gif, jpeg, png, tiff, webp
 from kpsearch.images.container import Container, Flaw
 from kpsearch.images.decode import decode, reduction
@@ -61,6 +63,11 @@ def as_grey(image: Image) -> Image:
     if image.pixels.ndim == 2:
         return image
     return replace(image, pixels=flatten(image.pixels, colour=False))
+
+
+def mirror(image: Image) -> Image:
+    """The picture as a mirror shows it."""
+    return replace(image, pixels=np.ascontiguousarray(image.pixels[:, ::-1]))
 
 
 def _decoded(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xxhash
 
+from kpsearch.index.columns import OPTIONAL_COLUMNS
 from kpsearch.index.runs import lengths_of
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def contents_hash(snapshot: Snapshot) -> str:
     """xxh3-128 over the live images by path: their records, their keypoints with their words, and
-    the embeddings where the index keeps them.
+    the embeddings and sketches where the index keeps them.
 
     Equal for two indexes with equal vocabulary and images, in whatever order, batches and merges
     they were made; ids and times of files do not count.
@@ -38,6 +39,7 @@ def _images(snapshot: Snapshot, number: int) -> Iterator[tuple[bytes, bytes]]:
     """Path and digest of each live image of a segment."""
     segment, start = snapshot.segments[number], int(snapshot.slot_start[number])
     columns = _keypoint_columns(segment)
+    optional = [segment.array(name) for name in OPTIONAL_COLUMNS if segment.holds(name)]
     ends = segment.keypoint_start.tolist()
     for image in np.flatnonzero(snapshot.live[start : start + len(segment)]).tolist():
         record = segment.record(image)
@@ -45,8 +47,8 @@ def _images(snapshot: Snapshot, number: int) -> Iterator[tuple[bytes, bytes]]:
         digest = xxhash.xxh3_128(repr((facts, record.category, record.warning)).encode())
         for column in columns:
             digest.update(column[ends[image] : ends[image + 1]].tobytes())
-        if segment.keeps_embeddings:
-            digest.update(segment.embedding[image].tobytes())
+        for column in optional:
+            digest.update(column[image].tobytes())
         yield segment.path_bytes(image), digest.digest()
 
 

@@ -30,7 +30,9 @@ WITH_EMBEDDING = 4
 """The format of an index that keeps embeddings: what reads only 3 would lose them in a merge."""
 WITH_CATEGORIES = 5
 """Of one that remembers a classifier of categories, with embeddings or without."""
-FORMATS = (FORMAT_VERSION, WITH_EMBEDDING, WITH_CATEGORIES)
+WITH_SKETCHES = 6
+"""Of one that keeps a sketch of each image, with all that or without: of every new one."""
+FORMATS = (FORMAT_VERSION, WITH_EMBEDDING, WITH_CATEGORIES, WITH_SKETCHES)
 NAME = "manifest.json"
 PREVIOUS = "manifest.prev.json"
 
@@ -62,10 +64,14 @@ class Manifest:
     """The model of ``images/embedding`` in every segment; None where no segment has any."""
     categories: CategoryFacts | None = None
     """How categories are predicted that the catalogue does not say; None where they are not."""
+    sketches: bool = False
+    """Whether every segment has a `kpsearch.index.sketch.Sketch` of each image, or none has."""
 
     @property
     def format_version(self) -> int:
         """The oldest format that holds what this index holds."""
+        if self.sketches:
+            return WITH_SKETCHES
         if self.categories is not None:
             return WITH_CATEGORIES
         return FORMAT_VERSION if self.embedding is None else WITH_EMBEDDING
@@ -78,8 +84,10 @@ class Manifest:
     def to_bytes(self) -> bytes:
         """As JSON, with a hash of all the rest."""
         value = {**_fields(self), "format_version": self.format_version}
+        if self.format_version < WITH_SKETCHES:
+            del value["sketches"]  # no format knows fields of a later one
         if self.format_version < WITH_CATEGORIES:
-            del value["categories"]  # no format knows fields of a later one
+            del value["categories"]
         if self.format_version < WITH_EMBEDDING:
             del value["embedding"]
         return sealed(value)
@@ -137,6 +145,7 @@ def _from_json(value: Mapping[str, Any]) -> Manifest:
         next_id=natural_number(value["next_id"]),
         embedding=_embedding(value["embedding"]) if version >= WITH_EMBEDDING else None,
         categories=_categories(value["categories"]) if version >= WITH_CATEGORIES else None,
+        sketches=_truth(value["sketches"]) if version >= WITH_SKETCHES else False,
     )
 
 
@@ -157,12 +166,20 @@ def _embedding(value: Mapping[str, Any] | None) -> EmbeddingFacts | None:
     )
 
 
-def _categories(value: Mapping[str, Any]) -> CategoryFacts:
+def _categories(value: Mapping[str, Any] | None) -> CategoryFacts | None:
+    if value is None:
+        return None
     classifier = value["classifier"]
     return CategoryFacts(
         ClassifierFacts(str(classifier["model"]), str(classifier["model_hash"])),
         alpha=float(value["alpha"]),
     )
+
+
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} is neither true nor false")
+    return value
 
 
 def _segment(value: Mapping[str, Any]) -> SegmentEntry:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kpsearch.index.columns import COLUMNS, OPTIONAL_COLUMNS, TEXT_COLUMNS
 from kpsearch.index.deletes import count_postings
 from kpsearch.index.packing import Packing, Stream, pack
 from kpsearch.index.runs import lengths_of, starts
-from kpsearch.index.segment import EMBEDDING, MAX_KEYPOINTS, SEGMENT_ATTRIBUTES, Segment
+from kpsearch.index.segment import MAX_KEYPOINTS, SEGMENT_ATTRIBUTES, Segment
 from kpsearch.index.text import TextColumn
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ MERGE_AT_ONCE = 8
 SMALLEST_KEYPOINTS = 1 << 16
 """Smaller segments count as of this size, so that many tiny ones do not linger."""
 BLOCK_POSTINGS = 1 << 20
-IMAGE_COLUMNS = ("width", "height", "size_bytes", "mtime_ns", "content_hash", "path_hash", "id")
-TEXT_COLUMNS = ("path", "category", "warning")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,10 +67,11 @@ class Part:
         for first, end in self._live_runs():
             yield array[start[first] : start[end]]
 
-    def live_embeddings(self) -> Iterator[npt.NDArray[np.float16]]:
-        """The embeddings of the live images, run by run."""
+    def live_images(self, name: str) -> Iterator[npt.NDArray[Any]]:
+        """An array over images, the live ones' rows only, run by run."""
+        array = self.segment.array(name)
         for first, end in self._live_runs():
-            yield self.segment.embedding[first:end]
+            yield array[first:end]
 
     def _live_runs(self) -> list[list[int]]:
         """First and end of each run of live images."""
@@ -126,7 +126,7 @@ def merge(parts: Sequence[Part]) -> Packing:
         "keypoints/angle": stream(np.uint8, partial(column, "angle")),
         "images/keypoint_start": starts(counts).astype(np.uint32),
         **_image_columns(parts),
-        **_embedding_column(parts),
+        **_optional_columns(parts),
     }
     return pack(arrays, SEGMENT_ATTRIBUTES)
 
@@ -173,31 +173,38 @@ def _word_blocks(word_start: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]
 
 def _image_columns(parts: Sequence[Part]) -> dict[str, npt.NDArray[Any]]:
     def joined(name: str) -> npt.NDArray[Any]:
-        return np.concatenate([part.segment.array(f"images/{name}")[part.live] for part in parts])
+        return np.concatenate([part.segment.array(name)[part.live] for part in parts])
 
     def texts(name: str) -> dict[str, npt.NDArray[Any]]:
         found: list[bytes] = []
         for part in parts:
-            column = TextColumn.read(part.segment.array, f"images/{name}")
+            column = TextColumn.read(part.segment.array, name)
             found += column.take(np.flatnonzero(part.live))
-        return TextColumn.of(found).arrays(f"images/{name}")
+        return TextColumn.of(found).arrays(name)
 
-    columns = {f"images/{name}": joined(name) for name in IMAGE_COLUMNS}
+    columns = {name: joined(name) for name in COLUMNS if name.startswith("images/")}
     for name in TEXT_COLUMNS:
         columns |= texts(name)
     return columns
 
 
-def _embedding_column(parts: Sequence[Part]) -> dict[str, Stream]:
-    """Streamed: of all that is known of an image besides its keypoints, it is the largest part."""
-    if not parts or not all(part.segment.keeps_embeddings for part in parts):
-        return {}
-    shape = (sum(part.images for part in parts), parts[0].segment.embedding.shape[1])
+def _optional_columns(parts: Sequence[Part]) -> dict[str, Stream]:
+    """Streamed: of all that is known of an image besides its keypoints, they are the largest part.
 
-    def chunks() -> Iterator[npt.NDArray[Any]]:
-        return (run for part in parts for run in part.live_embeddings())
+    An index has each in all its segments or in none.
+    """
+    images = sum(part.images for part in parts)
 
-    return {EMBEDDING: Stream(np.dtype(np.float16), shape, _Repeatable(chunks))}
+    def column(name: str) -> Iterator[npt.NDArray[Any]]:
+        return (run for part in parts for run in part.live_images(name))
+
+    streams = {}
+    for name in OPTIONAL_COLUMNS:
+        if parts and all(part.segment.holds(name) for part in parts):
+            first = parts[0].segment.array(name)
+            shape = (images, *first.shape[1:])
+            streams[name] = Stream(first.dtype, shape, _Repeatable(partial(column, name)))
+    return streams
 
 
 def due(live: Sequence[int], dead: Sequence[int]) -> slice | None:

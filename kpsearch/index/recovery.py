@@ -11,10 +11,11 @@ import numpy as np
 
 from kpsearch.errors import IndexDamaged, KpsearchError
 from kpsearch.index import manifest as manifests
-from kpsearch.index.check import CheckReport, Damage, check_index, load_both
+from kpsearch.index.check import CheckReport, check_index, load_both
 from kpsearch.index.commit import confirm_folder, new_name, publish, write_file
 from kpsearch.index.container import MappedFile
 from kpsearch.index.deletes import Deletes
+from kpsearch.index.rules import Damage
 from kpsearch.index.segment import Segment
 from kpsearch.index.snapshot import Snapshot
 from kpsearch.index.sweep import OWN_NAME, sweep

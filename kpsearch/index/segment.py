@@ -3,7 +3,8 @@
 A posting is a keypoint and its signature. Keypoints are numbered through the segment, image by
 image, so a posting needs no image number: ``Segment.image_of`` finds it, and the few postings
 that pass the Hamming filter are the only ones to ask. 18 bytes a keypoint: number 4, signature
-8, x and y 2 each, scale and orientation 1 each.
+8, x and y 2 each, scale and orientation 1 each. Besides, some 150 bytes an image, and 904 for its
+`kpsearch.index.sketch.Sketch`.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ import numpy as np
 import xxhash
 
 from kpsearch.errors import IndexDamaged
+from kpsearch.index.columns import EMBEDDING, SKETCH_COLUMNS
 from kpsearch.index.container import MappedFile
 from kpsearch.index.lookup import postings_between
 from kpsearch.index.packing import Packing, pack
 from kpsearch.index.runs import rises, starts
+from kpsearch.index.sketch import Sketch, sketch_columns
 from kpsearch.index.text import TextColumn
 from kpsearch.types import ImageSize
 
@@ -38,9 +41,6 @@ FEW_STEPS = 4
 BLOCK = 256
 """Keypoints a step of the table that finds a keypoint's image."""
 
-
-EMBEDDING = "images/embedding"
-"""(images, d) float16, of unit length or zeros; only in an index made with a deep model."""
 SEGMENT_ATTRIBUTES = {"kind": "kpsearch segment", "format_version": 3}
 
 
@@ -70,6 +70,8 @@ class Keypoints:
     angle: npt.NDArray[np.uint8]
     embedding: npt.NDArray[np.float16] | None = None
     """(d,) the deep embedding of the whole picture, of unit length, in an index that keeps it."""
+    sketch: Sketch | None = None
+    """None in an index of an old format."""
 
     def __len__(self) -> int:
         return len(self.word)
@@ -92,6 +94,7 @@ def quantise_keypoints(
     word: npt.NDArray[np.uint32],
     signature: npt.NDArray[np.uint64],
     embedding: npt.NDArray[np.float16] | None = None,
+    sketch: Sketch | None = None,
 ) -> Keypoints:
     """Positions to 1/65536 of the sides, scale to 1/16 octave, orientation to 1/256 turn."""
     share = (xy.astype(np.float64) + 0.5) / np.array(size, np.float64)
@@ -106,6 +109,7 @@ def quantise_keypoints(
         scale=np.clip(np.rint(octave), 0, 255).astype(np.uint8),
         angle=turn.astype(np.uint8),
         embedding=embedding,
+        sketch=sketch,
     )
 
 
@@ -130,6 +134,7 @@ def pack_segment(
         "images/id": np.arange(first_id, first_id + len(images), dtype=np.uint64),
         **_image_columns([record for record, _ in images]),
         **_embedding_column([points.embedding for _, points in images]),
+        **_sketch_columns([points.sketch for _, points in images]),
     }
     return pack(arrays, SEGMENT_ATTRIBUTES)
 
@@ -140,6 +145,12 @@ def _embedding_column(
     """A row an image; nothing for an index that keeps none."""
     kept = [embedding for embedding in embeddings if embedding is not None]
     return {EMBEDDING: np.stack(kept)} if kept else {}
+
+
+def _sketch_columns(sketches: list[Sketch | None]) -> dict[str, npt.NDArray[Any]]:
+    """A row an image; nothing for an index that keeps none."""
+    kept = [sketch for sketch in sketches if sketch is not None]
+    return sketch_columns(kept) if kept else {}
 
 
 def _image_columns(records: list[ImageRecord]) -> dict[str, npt.NDArray[Any]]:
@@ -183,7 +194,12 @@ class Segment:
 
     def _check_shape(self, words: int) -> None:
         images, total = self.entry.images, self.entry.keypoints
+        sketches = SKETCH_COLUMNS if self.keeps_sketches else {}
         fits = all(
+            self.array(name).dtype == dtype and self.array(name).shape == (images, *row)
+            for name, (dtype, row) in sketches.items()
+        )
+        fits &= all(
             array.dtype == dtype and array.shape == (length,)
             for array, dtype, length in (
                 (self.start, np.uint32, words + 1),
@@ -204,6 +220,10 @@ class Segment:
     def array(self, name: str) -> npt.NDArray[Any]:
         """One of the arrays of the file, as it is stored."""
         return self._file.array(name)
+
+    def holds(self, name: str) -> bool:
+        """Whether the file has this array."""
+        return name in self.entry.file.arrays
 
     def __len__(self) -> int:
         return self.entry.images
@@ -284,12 +304,17 @@ class Segment:
     @property
     def keeps_embeddings(self) -> bool:
         """Whether it has an `embedding` for each image."""
-        return EMBEDDING in self.entry.file.arrays
+        return self.holds(EMBEDDING)
 
     @property
     def embedding(self) -> npt.NDArray[np.float16]:
         """(images, d) as stored; raises `IndexDamaged` in an index that keeps none."""
         return self._file.array(EMBEDDING)
+
+    @property
+    def keeps_sketches(self) -> bool:
+        """Whether it has the arrays of `kpsearch.index.columns.SKETCH_COLUMNS`."""
+        return all(map(self.holds, SKETCH_COLUMNS))
 
     @cached_property
     def _paths(self) -> TextColumn:

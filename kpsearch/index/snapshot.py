@@ -194,6 +194,17 @@ class Snapshot:
         sides = [np.stack([segment.width, segment.height], axis=1) for segment in self.segments]
         return np.concatenate([np.empty((0, 2), np.uint16), *sides])
 
+    @property
+    def keeps_sketches(self) -> bool:
+        """Whether there is a `kpsearch.index.sketch.Sketch` of each image."""
+        return self.manifest.sketches
+
+    @cached_property
+    def perceptual_hashes(self) -> npt.NDArray[np.uint64]:
+        """(slots,) of each image; raises `IndexDamaged` in an index that keeps none."""
+        hashes = [segment.array("images/perceptual_hash") for segment in self.segments]
+        return np.concatenate([np.empty(0, np.uint64), *hashes])
+
     @cached_property
     def categories(self) -> CategoryColumn:
         """Of the image in each slot."""

@@ -95,11 +95,13 @@ class IndexWriter:
         embedding: EmbeddingFacts | None = None,
         *,
         categories: CategoryFacts | None = None,
+        sketches: bool = True,
     ) -> None:
         """Commit generation 1: the vocabulary and no image.
 
-        With ``embedding`` every image has to come with an embedding by that model; ``categories``
-        are remembered.
+        With ``embedding`` every image has to come with an embedding by that model, and with a
+        sketch unless those are left out, which makes an index of an old format; ``categories`` are
+        remembered.
         """
         if self.manifest is not None:
             raise IndexMismatch(f"{self.storage.folder}: there is an index here already")
@@ -109,7 +111,13 @@ class IndexWriter:
         name = f"vocabulary-{packing.entry('').whole_hash[:16]}.h5"
         entry = write_file(self.storage, name, packing)
         manifest = Manifest(
-            1, __version__, features, entry, embedding=embedding, categories=categories
+            1,
+            __version__,
+            features,
+            entry,
+            embedding=embedding,
+            categories=categories,
+            sketches=sketches,
         )
         self._publish(manifest, previous=None)
 
@@ -154,7 +162,7 @@ class IndexWriter:
         before = self._current()
         if len({record.path for record, _ in images}) < len(images):
             raise ValueError("a path can be committed only once at a time")
-        _require_embeddings(before.manifest, images)
+        _require_optional(before.manifest, images)
         gone = {before.id_of(slot) for slot in _slots_of(before, images)} | set(removed)
         deletes = _deleted(before, gone)
         known = _rejects_after(before, images, rejects, forgotten)
@@ -312,15 +320,17 @@ class IndexWriter:
         sweep(self.storage)
 
 
-def _require_embeddings(
-    manifest: Manifest, images: Sequence[tuple[ImageRecord, Keypoints]]
-) -> None:
+def _require_optional(manifest: Manifest, images: Sequence[tuple[ImageRecord, Keypoints]]) -> None:
+    """That each image comes with what the others have, and with no more."""
     facts = manifest.embedding
     expected = None if facts is None else (facts.dimensions,)
     for record, points in images:
         shape = None if points.embedding is None else points.embedding.shape
         if shape != expected:
             raise ValueError(f"{record.path}: an embedding of {shape}, not of {expected}")
+        if (points.sketch is not None) != manifest.sketches:
+            has, keeps = ("no sketch", "some") if manifest.sketches else ("a sketch", "none")
+            raise ValueError(f"{record.path}: {has}, in an index that keeps {keeps}")
 
 
 def _slots_of(snapshot: Snapshot, images: Sequence[tuple[ImageRecord, Keypoints]]) -> list[int]:

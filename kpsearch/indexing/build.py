@@ -87,7 +87,8 @@ def build_index(
         if not all(task.category for task in todo):
             require_classifier(source, writer.storage.folder)
         embedded = settle_embedding(writer, embed, embedding, todo=len(todo))
-        extraction = Extraction(options, embedded, source.facts)
+        sketched = writer.manifest is None or writer.manifest.sketches
+        extraction = Extraction(options, embedded, source.facts, sketched)
         if writer.manifest is None:
             todo = job.make_vocabulary(writer, todo, extraction, vocabulary)
         elif vocabulary is not None:

@@ -162,7 +162,13 @@ class Job:
 
     @staticmethod
     def _create(writer: IndexWriter, vocabulary: Vocabulary, how: Extraction) -> None:
-        writer.create(how.options, vocabulary, how.embedding, categories=how.categories)
+        writer.create(
+            how.options,
+            vocabulary,
+            how.embedding,
+            categories=how.categories,
+            sketches=how.sketched,
+        )
 
     def _extract_sample(self, tasks: list[Task], work: Extraction) -> list[Extracted | Reject]:
         sample: list[Extracted | Reject] = []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
@@ -17,6 +18,7 @@ from kpsearch.features import extract_features
 from kpsearch.images import read_changed_image, read_image, stat_facts
 from kpsearch.index import ImageRecord, Keypoints, quantise_keypoints
 from kpsearch.indexing.categories import predicted_category
+from kpsearch.indexing.outline import Outline, outline_of, sketch_of
 from kpsearch.options import CategoryFacts, EmbeddingFacts, FeatureOptions, WorkerLimits
 from kpsearch.parallel import map_in_order
 from kpsearch.types import Casualty, Features, FileFacts, Image, Reject
@@ -39,6 +41,8 @@ class Extracted:
     warning: str
     embedding: npt.NDArray[np.float16] | None = None
     """(d,) where the index keeps embeddings."""
+    outline: Outline | None = None
+    """Where the index keeps sketches."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +74,8 @@ class Extraction:
     """The model to embed it with as well."""
     categories: CategoryFacts | None = None
     """What predicts its category where the catalogue has none."""
+    sketched: bool = True
+    """Whether to see what a sketch of it needs."""
 
     def __call__(self, task: Task) -> Extracted | Reject:
         """Read and extract one picture."""
@@ -80,13 +86,17 @@ class Extraction:
 
     def of(self, image: Image, task: Task) -> Extracted:
         """What is found in the decoded picture of a task; raises `ImageRejected`."""
+        with _failures_rejected(image):
+            features = extract_features(image, self.options)
+            outline = outline_of(image, features, self.options) if self.sketched else None
         return Extracted(
             path=image.path,
-            features=_extract(image, self.options),
+            features=features,
             facts=image.facts,
             category=task.category or self._predicted(image),
             warning="; ".join(image.warnings),
             embedding=self._embedded(image),
+            outline=outline,
         )
 
     def _predicted(self, image: Image) -> str:
@@ -102,10 +112,11 @@ class Extraction:
         return embedder.embed(in_colour(image, embedder)).astype(np.float16)
 
 
-def _extract(image: Image, options: FeatureOptions) -> Features:
+@contextmanager
+def _failures_rejected(image: Image) -> Iterator[None]:
     """Raises `ImageRejected` for what went wrong with this picture: it is not to cost the job."""
     try:
-        return extract_features(image, options)
+        yield
     except KpsearchError:
         raise  # the options are wrong, for every picture
     except MemoryError as error:
@@ -182,6 +193,7 @@ def _quantise(found: Extracted, vocabulary: Vocabulary) -> tuple[ImageRecord, Ke
         words.ids[:, 0],
         words.signatures[:, 0],
         found.embedding,
+        None if found.outline is None else sketch_of(found.outline, vocabulary),
     )
 
 

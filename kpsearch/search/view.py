@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kpsearch.geometry import inverse, project
+from kpsearch.images import mirror
 from kpsearch.search.region import Region, crop
 from kpsearch.types import ImageSize
 
@@ -65,11 +66,6 @@ class View:
         """The keypoints of a query of one picture, as it is."""
         size = features.image_size
         return cls(features, Placement(0, size, Region(0, 0, *size)))
-
-
-def mirror(picture: Image) -> Image:
-    """The picture as a mirror shows it."""
-    return replace(picture, pixels=np.ascontiguousarray(picture.pixels[:, ::-1]))
 
 
 def seen(picture: Image, region: Region, *, mirrored: bool) -> Image:

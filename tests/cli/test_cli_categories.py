@@ -47,7 +47,7 @@ def test_info_counts_categories_and_names_the_classifier(shop):
     assert facts["categories"] == {"names": 5, "own": 2, "predicted": 7, "none": 0}
     assert facts["classifier"]["model"] == str(shop / "MODEL.onnx")
     assert facts["classifier"]["alpha"] == 0.01
-    assert facts["format_version"] == 5
+    assert (facts["format_version"], facts["sketches"]) == (6, True)
     assert "category_list" not in facts
     text = done("info", shop / "index", "--categories")
     assert "names 5, own 2, predicted 7, none 0" in text

@@ -1,9 +1,10 @@
 """Writes a golden index of the format of today: once a format, and never again.
 
-    python -m tests.compat.make FOLDER [--embedded] [--categorised]
+    python -m tests.compat.make FOLDER [--embedded] [--categorised] [--sketched]
 
 It is kept beside this file, under the number of its format, for as long as it must open.
-Format 3 has no embeddings, format 4 has them, and format 5 categories that were predicted too.
+Format 3 has no embeddings, format 4 has them, format 5 categories that were predicted too, and
+format 6 sketches besides.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def vocabulary() -> Vocabulary:
 
 
 def images() -> list[Indexed]:
-    """Of odd names, one without keypoints, one with a warning and no category."""
+    """Of odd names, with sketches; one without keypoints, one with a warning and no category."""
     rng = np.random.default_rng(4)
     found = [
         (record(n), random_keypoints(rng, c, WORDS)) for n, c in zip(NAMES, COUNTS, strict=True)
@@ -85,17 +86,25 @@ def categorised(images: list[Indexed]) -> list[Indexed]:
     return [(replace(r, category=c), p) for (r, p), c in zip(images, TEXTS, strict=True)]
 
 
+def unsketched(images: list[Indexed]) -> list[Indexed]:
+    """The images as old formats have them."""
+    return [(record, replace(points, sketch=None)) for record, points in images]
+
+
 def write(
     folder: str,
     embedding: EmbeddingFacts | None = None,
     categories: CategoryFacts | None = None,
+    *,
+    sketches: bool = False,
 ) -> None:
     """Two segments: the second takes the place of an image, and removes another."""
     shown = images() if embedding is None else embedded(images())
     shown = shown if categories is None else categorised(shown)
+    shown = shown if sketches else unsketched(shown)
     with IndexWriter(folder) as writer:
         options = FeatureOptions(max_keypoints=123)
-        writer.create(options, vocabulary(), embedding, categories=categories)
+        writer.create(options, vocabulary(), embedding, categories=categories, sketches=sketches)
         writer.commit(shown[:3], rejects())
         writer.commit([*shown[3:], (shown[0][0], shown[4][1])], removed=[1])
 
@@ -105,4 +114,5 @@ if __name__ == "__main__":
         sys.argv[1],
         EMBEDDING if "--embedded" in sys.argv else None,
         CATEGORIES if "--categorised" in sys.argv else None,
+        sketches="--sketched" in sys.argv,
     )

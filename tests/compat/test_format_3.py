@@ -12,7 +12,7 @@ from kpsearch.index import IndexWriter, Snapshot, Storage, check_index, contents
 from kpsearch.options import FeatureOptions, SearchOptions
 from kpsearch.search import Searcher, StageLog, View
 from kpsearch.types import Features, ImageSize, Reject
-from tests.compat.make import WORDS, write
+from tests.compat.make import WORDS, unsketched, write
 from tests.indexes import random_keypoints, record
 
 GOLDEN = Path(__file__).parent / "format-3"
@@ -92,6 +92,7 @@ def test_it_answers_a_query(copy):
 
 def test_it_can_be_committed_to_and_merged(copy):
     new = (record("/new.jpg"), random_keypoints(np.random.default_rng(0), 3, WORDS))
+    (new,) = unsketched([new])
     with IndexWriter(copy) as writer:
         assert writer.commit([new], removed=[5]) == 4
         writer.compact()

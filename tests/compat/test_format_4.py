@@ -10,7 +10,7 @@ import pytest
 
 from kpsearch.index import IndexWriter, Snapshot, Storage, check_index, contents_hash, recover
 from kpsearch.search.fusion import cosines
-from tests.compat.make import DIMENSIONS, EMBEDDING, embedded, images, write
+from tests.compat.make import DIMENSIONS, EMBEDDING, embedded, images, unsketched, write
 
 GOLDEN = Path(__file__).parent / "format-4"
 CONTENTS = "d9b5134ed42224ea8c5bbcc5a552425a"
@@ -34,7 +34,7 @@ def test_its_embeddings_are_known(copy):
 
 
 def test_it_can_be_committed_to_merged_and_taken_back(copy):
-    new, old = embedded(images())[:2]
+    new, old = unsketched(embedded(images()))[:2]
     with IndexWriter(copy) as writer:
         writer.commit([new, old])
         writer.compact()

@@ -17,7 +17,15 @@ from kpsearch.index import (
     contents_hash,
     recover,
 )
-from tests.compat.make import CATEGORIES, EMBEDDING, categorised, embedded, images, write
+from tests.compat.make import (
+    CATEGORIES,
+    EMBEDDING,
+    categorised,
+    embedded,
+    images,
+    unsketched,
+    write,
+)
 
 GOLDEN = Path(__file__).parent / "format-5"
 CONTENTS = "7dd1b315632cf012ca82413f8661c423"
@@ -50,7 +58,7 @@ def test_its_categories_are_known(copy):
 
 
 def test_it_can_be_committed_to_merged_and_taken_back(copy):
-    new, old = categorised(embedded(images()))[:2]
+    new, old = unsketched(categorised(embedded(images())))[:2]
     other = replace(CATEGORIES, alpha=0.1)
     with IndexWriter(copy) as writer:
         writer.commit([new, old])

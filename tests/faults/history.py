@@ -15,7 +15,14 @@ import xxhash
 from kpsearch.index import IndexWriter, Keypoints, Snapshot
 from kpsearch.options import FeatureOptions
 from kpsearch.types import Reject
-from tests.indexes import Indexed, random_keypoints, record, small_vocabulary
+from tests.indexes import (
+    Indexed,
+    random_keypoints,
+    record,
+    sketch_bytes,
+    sketch_in,
+    small_vocabulary,
+)
 
 PATHS = 40
 """So few that a commit often replaces what an earlier one brought."""
@@ -119,7 +126,8 @@ def fingerprint(images: Iterable[Indexed], rejects: Iterable[Reject]) -> str:
 
 def _columns(points: Keypoints) -> bytes:
     columns = (points.word, points.signature, points.x, points.y, points.scale, points.angle)
-    return b"".join(column.tobytes() for column in columns)
+    assert points.sketch is not None
+    return b"".join(column.tobytes() for column in columns) + sketch_bytes(points.sketch)
 
 
 def read_back(snapshot: Snapshot) -> Iterator[Indexed]:
@@ -135,7 +143,8 @@ def read_back(snapshot: Snapshot) -> Iterator[Indexed]:
         for image in np.flatnonzero(live).tolist():
             rows = slice(bounds[image], bounds[image + 1])
             columns = [column[rows] for column in (word, signature, *grid)]
-            yield segment.record(image), Keypoints(*columns)
+            sketch = sketch_in(segment, image)
+            yield segment.record(image), Keypoints(*columns, sketch=sketch)
 
 
 def fingerprint_of(snapshot: Snapshot) -> str:

@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from kpsearch.features import extract_features
-from kpsearch.images import read_image
+from kpsearch.images import mirror, read_image
 from kpsearch.index import CategoryColumn, ImageCategory
 from kpsearch.index.manifest import Manifest, parse
 from kpsearch.index.packing import pack
@@ -27,7 +27,7 @@ from kpsearch.options import (
 )
 from kpsearch.search import Searcher, StageLog, View
 from kpsearch.search.category import NOT_VERIFIED, Restriction
-from kpsearch.search.view import mirror, placed
+from kpsearch.search.view import placed
 from kpsearch.types import CategoryOutcome, Hit
 from tests.indexes import written
 

@@ -208,7 +208,7 @@ def test_a_harmed_manifest_is_damage_to_readers_and_writers(healthy, tmp_path, h
 def test_a_manifest_of_a_later_format_says_so(healthy, tmp_path):
     folder = shutil.copytree(healthy, tmp_path / "index")
     content = (folder / manifests.NAME).read_text()
-    later = content.replace('"format_version": 3', '"format_version": 6')
+    later = content.replace('"format_version": 6', '"format_version": 7')
     (folder / manifests.NAME).write_text(later)
-    with pytest.raises(IndexDamaged, match="format version 6, this kpsearch reads 3, 4, 5"):
+    with pytest.raises(IndexDamaged, match="format version 7, this kpsearch reads 3, 4, 5, 6"):
         Snapshot.open(folder)

@@ -74,10 +74,9 @@ def test_the_index_remembers_classifier_and_error_rate(made, model):
     assert Snapshot.open(made).manifest.categories == CategoryFacts(Classifier(model).facts, 0.01)
 
 
-def test_an_index_without_categories_is_of_format_3(folder, tmp_path):
+def test_an_index_without_categories_remembers_no_classifier(folder, tmp_path):
     build_index([folder / "red.png"], tmp_path / "index", categories={})
-    manifest = Snapshot.open(tmp_path / "index").manifest
-    assert (manifest.format_version, manifest.categories) == (3, None)
+    assert Snapshot.open(tmp_path / "index").manifest.categories is None
 
 
 def test_the_same_pictures_are_not_read_again(folder, index, model):
