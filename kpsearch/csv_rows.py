@@ -12,15 +12,16 @@ from kpsearch.errors import UnusableFile, UsageError
 
 
 def csv_rows(
-    path: str, required: Sequence[str], *, if_folder: str = ""
+    path: str, required: Sequence[str], *, if_folder: str = "", any_bytes: bool = False
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """The rows below the header: the line each begins on, and its fields by column.
 
     With or without a byte order mark; empty lines are skipped. Raises `UnusableFile` naming file
     and line for a file that is unreadable, empty or malformed, or lacks a ``required`` column, and
-    `UsageError` for a folder, with the advice ``if_folder``.
+    `UsageError` for a folder, with the advice ``if_folder``. A file that is not UTF-8 is unusable;
+    with ``any_bytes``, for the names of files that are no text, such bytes are lone surrogates.
     """
-    lines = _fields_by_line(path, if_folder)
+    lines = _fields_by_line(path, _read_text(path, if_folder, any_bytes))
     line, header = next(lines, (0, []))
     if not header:
         raise UnusableFile(f"{path}: the file is empty; it needs columns {', '.join(required)}")
@@ -47,20 +48,20 @@ def _check_columns(columns: list[str], required: Sequence[str], *, where: str) -
         raise UnusableFile(f"{where}: column {', '.join(twice)} appears twice; rename one")
 
 
-def _fields_by_line(path: str, if_folder: str) -> Iterator[tuple[int, list[str]]]:
+def _fields_by_line(path: str, text: str) -> Iterator[tuple[int, list[str]]]:
     """Every row that is not empty, with the line of the file it begins on."""
-    reader = csv.reader(io.StringIO(_read_text(path, if_folder), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     line = 1
     try:
         for fields in reader:
-            if any(text.strip() for text in fields):
+            if any(field.strip() for field in fields):
                 yield line, fields
             line = reader.line_num + 1
     except csv.Error as error:
         raise UnusableFile(f"{path}:{line}: not valid CSV: {error}") from error
 
 
-def _read_text(path: str, if_folder: str) -> str:
+def _read_text(path: str, if_folder: str, any_bytes: bool) -> str:
     try:
         with open(path, "rb") as file:
             data = file.read().removeprefix(codecs.BOM_UTF8)
@@ -70,7 +71,7 @@ def _read_text(path: str, if_folder: str) -> str:
     except OSError as error:
         raise UnusableFile(f"{path}: cannot be read: {error.strerror}") from error
     try:
-        return data.decode("utf-8")
+        return data.decode("utf-8", "surrogateescape" if any_bytes else "strict")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UnusableFile(f"{path}:{line}: not UTF-8; save the file as UTF-8 CSV") from error

@@ -12,7 +12,7 @@ KpsearchError
 ├── WrongFolder        most of the first pictures were rejected              (exit 1)
 ├── CommitFailed       nothing changed on disk                               (exit 4)
 ├── CommitUncertain    the disk's state is unknown: run verify               (exit 5)
-├── IndexLocked        another writer holds the index, or the embeddings     (exit 6)
+├── IndexLocked        another writer holds the index, embeddings, decisions (exit 6)
 └── IndexDamaged       a file of the index is not what was written           (exit 7)
 """
 
@@ -83,7 +83,7 @@ class CommitUncertain(KpsearchError):
 
 
 class IndexLocked(KpsearchError):
-    """Another writer is at work on the index, or on the file of embeddings."""
+    """Another writer is at work on the index, or on the file of embeddings or decisions."""
 
     exit_code = 6
 

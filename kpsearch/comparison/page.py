@@ -15,7 +15,8 @@ from kpsearch.comparison.standings_table import standings_section
 from kpsearch.comparison.stylesheet import STYLESHEET
 from kpsearch.errors import NotInstalled
 from kpsearch.evaluation import QueryOutcome
-from kpsearch.report import Gallery, make_folder, render_document, replace_file
+from kpsearch.replacing import replace_file
+from kpsearch.report import Gallery, make_folder, render_document
 from kpsearch.report.markup import count, escape_name, escape_text
 
 PAGE_NAME = "index.html"

@@ -137,6 +137,8 @@ class JudgedPair:
     """What else a reader should know: "has a border", "turned by 90°", why evidence is short."""
     verdict: Verdict | None = None
     """A person's decision, which outweighs everything above."""
+    found: bool = True
+    """Whether the job found it; False for one that is there by a person's word alone."""
 
     @property
     def confidence(self) -> float:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from itertools import islice
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
+
+from kpsearch.replacing import replacing
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -31,31 +32,16 @@ def write_embeddings(
 
     The ids are the paths as the file system spells them. Nothing in it is pickled: ``numpy.load``
     reads it as it is. Equal embeddings, equal bytes. The file is there once it is whole, and no
-    more than some rows of it are in memory.
+    more than some rows of it are in memory. One process at a time writes it.
     """
     longest = max((len(name) for name in map(os.fsencode, ids)), default=1)
-    with _replaced(os.path.realpath(path)) as file, zipfile.ZipFile(file, "w") as archive:
+    with replacing(path, alone=True) as file, zipfile.ZipFile(file, "w") as archive:
         with _member(archive, "ids") as member:
             _write_rows(member, map(os.fsencode, ids), np.dtype(("S", longest)), (len(ids),))
         with _member(archive, "vectors") as member:
             _write_rows(member, vectors, np.dtype("<f4"), (len(ids), facts.dimensions))
         with _member(archive, "meta") as member:
             np.lib.format.write_array(member, np.array(json.dumps(asdict(facts))))
-
-
-@contextmanager
-def _replaced(path: str) -> Iterator[IO[bytes]]:
-    """A file beside ``path`` that takes its place when it is whole and on the disk."""
-    beside = f"{path}.new"
-    with open(beside, "wb") as file:
-        try:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(beside, path)
-        except BaseException:
-            os.unlink(beside)
-            raise
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:

@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import math
 import os
-import secrets
 import string
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote_to_bytes
 
-from kpsearch.errors import KpsearchError, UnusableFile, UsageError
+from kpsearch.errors import UnusableFile, UsageError
+from kpsearch.replacing import replace_file
 
 Ranking = Sequence[tuple[str, float]]
 """Ids of the hits and their scores, best first, no id twice."""
@@ -37,7 +36,7 @@ def write_run(path: str, rankings: Mapping[str, Ranking], *, tag: str) -> None:
     """
     name = _encode(tag)
     lines = [line for qid, ranking in rankings.items() for line in _lines(qid, ranking, name)]
-    _write_atomically(path, "".join(lines).encode("ascii"))
+    replace_file(path, "".join(lines).encode("ascii"))
 
 
 def read_run(path: str) -> dict[str, list[tuple[str, float]]]:
@@ -149,22 +148,3 @@ def _read_bytes(path: str) -> bytes:
             return file.read()
     except OSError as error:
         raise UnusableFile(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def _write_atomically(path: str, data: bytes) -> None:
-    # A link is written through. A device or pipe must not be replaced by a file.
-    target = os.path.realpath(path)
-    if os.path.exists(target) and not os.path.isfile(target):
-        raise UsageError(f"{path}: not a regular file; name a file to write the run to")
-    temporary = f"{target}.{secrets.token_hex(4)}.tmp"
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except OSError as error:
-        raise KpsearchError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        with suppress(OSError):
-            os.unlink(temporary)

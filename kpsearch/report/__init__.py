@@ -2,7 +2,7 @@
 
 from kpsearch.report.document import render_document
 from kpsearch.report.draw import match_picture
-from kpsearch.report.files import replace_file, write_picture
+from kpsearch.report.files import write_picture
 from kpsearch.report.folder import write_match_report
 from kpsearch.report.gallery import Gallery, make_folder
 from kpsearch.report.page import write_page
@@ -18,7 +18,6 @@ __all__ = [
     "make_folder",
     "match_picture",
     "render_document",
-    "replace_file",
     "write_match_report",
     "write_page",
     "write_picture",

@@ -1,17 +1,15 @@
-"""Pictures as bytes, and files that are replaced whole or not at all."""
+"""Pictures as bytes, and as files."""
 
 from __future__ import annotations
 
 import base64
 import os
-import secrets
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import cv2
 
-from kpsearch.errors import KpsearchError, UsageError
-from kpsearch.images import escape_path
+from kpsearch.errors import UsageError
+from kpsearch.replacing import replace_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,18 +47,3 @@ def encode_picture(pixels: npt.NDArray[np.uint8], ending: str = ".jpg") -> bytes
 def data_uri(pixels: npt.NDArray[np.uint8]) -> str:
     """``pixels`` as a JPEG inside an address, for a page without files beside it."""
     return "data:image/jpeg;base64," + base64.b64encode(encode_picture(pixels)).decode("ascii")
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write ``data`` beside ``path`` and rename it there; raises `KpsearchError`."""
-    temporary = f"{os.fspath(path)}.{secrets.token_hex(4)}.tmp"
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-        os.replace(temporary, path)
-    except OSError as error:
-        name = escape_path(os.fspath(path))
-        raise KpsearchError(f"{name}: cannot be written: {error.strerror}") from error
-    finally:
-        with suppress(OSError):
-            os.unlink(temporary)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
+from kpsearch.replacing import replace_file
 from kpsearch.report.card import answer_card, status
 from kpsearch.report.document import render_document
-from kpsearch.report.files import Path, replace_file
+from kpsearch.report.files import Path
 from kpsearch.report.markup import count, duration, escape_name, escape_text
 
 if TYPE_CHECKING:

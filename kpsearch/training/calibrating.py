@@ -32,7 +32,7 @@ from kpsearch.errors import ImageRejected, UnusableModel, UsageError
 from kpsearch.images import read_image, stop_if_wrong_folder
 from kpsearch.options import ClassifierFacts, WorkerLimits
 from kpsearch.parallel import on_pictures
-from kpsearch.training.files import write_whole
+from kpsearch.replacing import replace_file
 from kpsearch.training.head import fit_temperature
 from kpsearch.training.judging import by_category
 from kpsearch.training.pictures import LabelledPicture
@@ -148,7 +148,7 @@ def calibrate_categories(
     content = Path(path).read_bytes()
     if identity(path, content) != classifier.digest:
         raise UnusableModel(f"{path}: was replaced meanwhile; calibrate the new one")
-    write_whole(path, calibrated.written_to(content))
+    replace_file(path, calibrated.written_to(content))
     return report
 
 

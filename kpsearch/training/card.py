@@ -16,7 +16,7 @@ from kpsearch.categories import ClassifierRecord
 from kpsearch.categories.calibration import FEW_PICTURES
 from kpsearch.errors import UnusableModel
 from kpsearch.images import escape_path
-from kpsearch.training.files import write_whole
+from kpsearch.replacing import replace_file
 
 LISTED = 50
 NAMED = 12
@@ -41,7 +41,7 @@ def write_card(model: str | os.PathLike[str]) -> str:
         text = "\n".join(_lines(record, os.path.basename(model), content, pictures))
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise UnusableModel(f"{os.fspath(model)}: no card, its facts are odd: {error!r}") from error
-    write_whole(path, f"{text}\n".encode(errors="surrogateescape"))
+    replace_file(path, f"{text}\n".encode(errors="surrogateescape"))
     return path
 
 

@@ -18,9 +18,9 @@ from kpsearch.categories import FEATURES, ClassifierRecord, open_network
 from kpsearch.categories.views import side_of
 from kpsearch.errors import NotInstalled, UsageError
 from kpsearch.options import EmbeddingOptions, WorkerLimits
+from kpsearch.replacing import replace_file
 from kpsearch.training.backbone import Backbone, open_backbone
 from kpsearch.training.extraction import Extracted, Lookout, extract
-from kpsearch.training.files import write_whole
 from kpsearch.training.head import Head
 from kpsearch.training.judging import Judge, Judged
 from kpsearch.training.options import TrainingOptions
@@ -160,7 +160,7 @@ class _Job:
             facts={"training": facts_of(report, backbone, self.options, table, shown)},
         )
         model = _assembled(backbone, head)
-        write_whole(self.output, report.record.written_to(model.SerializeToString()))
+        replace_file(self.output, report.record.written_to(model.SerializeToString()))
         return report
 
     def _look(self, backbone: Backbone, paths: list[str], cache: str | None = None) -> Extracted:
