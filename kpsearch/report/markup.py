@@ -10,6 +10,8 @@ from kpsearch.images import escape_path
 from kpsearch.report.views import Picture
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kpsearch.report.views import Shown
 
 
@@ -57,6 +59,17 @@ def truth_mark(right: bool | None, *, yes: str, no: str) -> str:
         f'<span class="mark {kind}" role="img" aria-label="{meaning}" title="{meaning}">'
         f"{sign}</span>"
     )
+
+
+def facts_list(facts: Mapping[str, str]) -> str:
+    """What a page says of itself below its title: names and values, which are escaped."""
+    if not facts:
+        return ""
+    pairs = (
+        f"<div><dt>{escape_text(name)}</dt><dd>{escape_text(value)}</dd></div>"
+        for name, value in facts.items()
+    )
+    return f'<dl class="index">{"".join(pairs)}</dl>'
 
 
 def duration(milliseconds: float) -> str:

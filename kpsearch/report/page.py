@@ -9,7 +9,7 @@ from kpsearch.replacing import replace_file
 from kpsearch.report.card import answer_card, status
 from kpsearch.report.document import render_document
 from kpsearch.report.files import Path
-from kpsearch.report.markup import count, duration, escape_name, escape_text
+from kpsearch.report.markup import count, duration, escape_name, escape_text, facts_list
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,19 +33,9 @@ def render_page(
     title: str, *, answers: Sequence[AnswerView], index_facts: Mapping[str, str]
 ) -> str:
     """The page as text. All text given is escaped; only pictures are taken from outside."""
-    header = [_index_facts(index_facts), _figures(answers), _overview(answers)]
+    header = [facts_list(index_facts), _figures(answers), _overview(answers)]
     cards = (answer_card(number, view) for number, view in enumerate(answers, 1))
     return render_document(title, header="\n".join(header), main="\n".join(cards))
-
-
-def _index_facts(facts: Mapping[str, str]) -> str:
-    if not facts:
-        return ""
-    pairs = (
-        f"<div><dt>{escape_text(name)}</dt><dd>{escape_text(value)}</dd></div>"
-        for name, value in facts.items()
-    )
-    return f'<dl class="index">{"".join(pairs)}</dl>'
 
 
 def _figures(answers: Sequence[AnswerView]) -> str:

@@ -5,11 +5,12 @@ from kpsearch.synthetic.design import pack_size
 from kpsearch.synthetic.packs import render_item
 from kpsearch.synthetic.photos import Photo, photo_truth, photograph, render_photo
 from kpsearch.synthetic.spec import CatalogueSpec, stranger_number
-from kpsearch.synthetic.truth import ItemTruth, item_truth
+from kpsearch.synthetic.truth import Aspects, ItemTruth, item_truth
 from kpsearch.synthetic.writing import write_catalogue
 
 __all__ = [
     "Aim",
+    "Aspects",
     "CameraOptions",
     "CatalogueSpec",
     "ItemTruth",

@@ -23,29 +23,40 @@ from kpsearch.synthetic.logos import place_logo
 from kpsearch.synthetic.outlines import rectangle
 from kpsearch.synthetic.scenery import SCENES
 from kpsearch.synthetic.spec import CatalogueSpec, Stream, random_stream
-from kpsearch.synthetic.truth import Wording, place_of, wording_of
+from kpsearch.synthetic.truth import OWN, Aspects, Wording, place_of, wording_of
 
 _WEIGHT = Face(upright=0.06, level=0.05, width=0.95)
 
 
-def render_item(spec: CatalogueSpec, i: int) -> npt.NDArray[np.uint8]:
+def render_item(spec: CatalogueSpec, i: int, aspects: Aspects = OWN) -> npt.NDArray[np.uint8]:
     """The catalogue picture of item ``i``: (h, w, 3) BGR, its longest side ``spec.side_px``.
 
-    A pure function of the seed and ``i``; about 25 ms at 640 px.
+    With ``aspects`` it is a variant that differs in these and in nothing else. A pure function of
+    the seed, ``i`` and ``aspects``; about 25 ms at 640 px.
     """
-    place, words, design = place_of(spec, i), wording_of(spec, i), line_design(spec, i)
+    place, words, design = place_of(spec, i), wording_of(spec, i, aspects), line_design(spec, i)
     look = brand_look(spec, place.brand)
     colours = palette(
-        design.scheme, words.flavour.hue_deg, look.hue_deg, twist_deg=design.twist_deg
+        design.scheme,
+        words.flavour.hue_deg,
+        look.hue_deg + aspects.turned_deg,
+        twist_deg=design.twist_deg,
     )
     shared = [random_stream(spec.seed, Stream.LINE, place.line, part) for part in range(1, 6)]
-    own = random_stream(spec.seed, Stream.ITEM, i)
+    artwork = _own_stream(spec, i, 0, aspects.artwork)
+    panel = _own_stream(spec, i, 1, aspects.text)
     canvas = blank_canvas(design.height_px, design.width_px, rng=shared[0])
-    _paint_picture(canvas, design, colours, words, (shared[1], shared[2]), own)
+    _paint_picture(canvas, design, colours, words, (shared[1], shared[2]), artwork)
     _paint_texts(canvas, design, colours, words, look)
-    _paint_small_print(canvas, design, colours, shared[3], own)
+    _paint_small_print(canvas, design, colours, shared[3], panel)
     FINISHES[design.format.finish](canvas, shared[4])
     return canvas.pixels
+
+
+def _own_stream(spec: CatalogueSpec, i: int, part: int, variant: int | None) -> np.random.Generator:
+    """The randomness of one aspect of item ``i``, its own or that of another variant."""
+    other = () if variant is None else (variant,)
+    return random_stream(spec.seed, Stream.ITEM, i, part, *other)
 
 
 def _paint_picture(

@@ -26,6 +26,10 @@ class Stream(IntEnum):
     PHOTO = 4
     QUERY = 5
     NAMES = 6
+    COPY = 7
+    PART = 8
+    MARGIN = 9
+    VARIANT = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,25 @@ class Wording:
     category: Category
 
 
+@dataclass(frozen=True, slots=True)
+class Aspects:
+    """In what a pack differs from the item it is made after, which stays in its line.
+
+    A line has as many variants as are asked for; those from ``spec.variants_per_line`` on are in
+    no catalogue.
+    """
+
+    text: int | None = None
+    """The variant whose flavour's name it has, another amount, and other numbers on the panel."""
+    artwork: int | None = None
+    """The variant whose motif it shows."""
+    turned_deg: float = 0.0
+    """By how much all hues but that of the logo are turned."""
+
+
+OWN = Aspects()
+
+
 def place_of(spec: CatalogueSpec, i: int) -> Place:
     """The place of item ``i`` >= 0; from ``spec.items`` on, packs not in the catalogue."""
     if i < 0:
@@ -55,20 +74,38 @@ def place_of(spec: CatalogueSpec, i: int) -> Place:
     return Place(number=i, brand=line // spec.lines_per_brand, line=line, variant=variant)
 
 
-def wording_of(spec: CatalogueSpec, i: int) -> Wording:
-    """What is printed on item ``i``; all but the flavour is common to its line."""
+def wording_of(spec: CatalogueSpec, i: int, aspects: Aspects = OWN) -> Wording:
+    """What is printed on item ``i``; all but the flavour is common to its line.
+
+    Another text than the item's own says another amount as well.
+    """
     place = place_of(spec, i)
     brand_rng = random_stream(spec.seed, Stream.BRAND, place.brand)
     shelves = brand_rng.integers(len(CATEGORIES), size=2)
     rng = random_stream(spec.seed, Stream.NAMES, place.line)
     category = CATEGORIES[int(rng.choice(shelves))]
+    noun = pick(category.nouns, rng) or title_words(rng)
+    order = rng.permutation(len(category.flavours)).tolist()
+    amount = int(rng.integers(len(category.amounts)))
+    if aspects.text is not None:
+        amount += 1 + aspects.text
     return Wording(
         brand=brand_name(place.brand, spec.seed),
-        noun=pick(category.nouns, rng) or title_words(rng),
-        flavour=_flavour(category, rng.permutation(len(category.flavours)).tolist(), place.variant),
-        amount=pick(category.amounts, rng),
+        noun=noun,
+        flavour=_mixed_flavour(category, order, place.variant, aspects),
+        amount=category.amounts[amount % len(category.amounts)],
         category=category,
     )
+
+
+def _mixed_flavour(category: Category, order: list[int], own: int, aspects: Aspects) -> Flavour:
+    """Name and motif of the variants that the aspects say, in the item's own hue, turned."""
+    name, motif = (
+        _flavour(category, order, own if variant is None else variant)
+        for variant in (aspects.text, aspects.artwork)
+    )
+    hue_deg = (_flavour(category, order, own).hue_deg + aspects.turned_deg) % 360
+    return Flavour(name.name, hue_deg, motif.motif)
 
 
 def _flavour(category: Category, order: list[int], variant: int) -> Flavour:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from kpsearch.errors import UsageError
 from kpsearch.parallel import map_in_order
 from kpsearch.synthetic.camera import CameraOptions
+from kpsearch.synthetic.files import Progress, claim_folder, replace_file, write_missing
 from kpsearch.synthetic.listing import Picture, list_pictures, manifest_text, truth_line
 from kpsearch.synthetic.packs import render_item
 from kpsearch.synthetic.photos import encode_jpeg, render_photo
 from kpsearch.synthetic.spec import CatalogueSpec
 
-Progress = Callable[[int, int], None]
-"""Called with the number of pictures done and the number of all."""
-
-_CHUNK = 16
 _DEFAULT = CameraOptions()
 
 
@@ -50,47 +44,16 @@ def write_catalogue(
     pictures = list(
         list_pictures(spec, photos_per_item=photos_per_item, queries=queries, strangers=strangers)
     )
-    _claim(root, spec, camera)
-    _write_pictures(root, spec, pictures, camera, n_jobs=n_jobs, progress=progress)
+    options = {"spec": asdict(spec), "camera": asdict(camera)}
+    claim_folder(root, ("catalogue", "photos"), options)
+    encode = partial(_encode, spec, camera)
+    write_missing(root, pictures, encode, n_jobs=n_jobs, progress=progress)
     lines = map_in_order(
         partial(_truth_line, spec, camera), pictures, n_jobs=n_jobs, chunk_size=256
     )
-    _replace_file(root / "truth.jsonl", "".join(lines).encode())
-    _replace_file(root / "manifest.csv", manifest_text(spec, pictures).encode())
+    replace_file(root / "truth.jsonl", "".join(lines).encode())
+    replace_file(root / "manifest.csv", manifest_text(spec, pictures).encode())
     return root
-
-
-def _claim(root: Path, spec: CatalogueSpec, camera: CameraOptions) -> None:
-    """Make the folders, and note what they are for; refuse those that are for something else."""
-    for name in ("catalogue", "photos"):
-        (root / name).mkdir(parents=True, exist_ok=True)
-    wanted = json.dumps({"spec": asdict(spec), "camera": asdict(camera)}, indent=1) + "\n"
-    note = root / "spec.json"
-    if note.exists() and note.read_text(encoding="utf-8") != wanted:
-        raise UsageError(
-            f"{root}: holds a catalogue made with other options (see {note.name}); "
-            "choose another folder, or delete this one"
-        )
-    _replace_file(note, wanted.encode())
-
-
-def _write_pictures(
-    root: Path,
-    spec: CatalogueSpec,
-    pictures: list[Picture],
-    camera: CameraOptions,
-    *,
-    n_jobs: int,
-    progress: Progress | None,
-) -> None:
-    missing = [picture for picture in pictures if not (root / picture.path).exists()]
-    done = len(pictures) - len(missing)
-    coded = map_in_order(partial(_encode, spec, camera), missing, n_jobs=n_jobs, chunk_size=_CHUNK)
-    for picture, data in zip(missing, coded, strict=True):
-        _replace_file(root / picture.path, data)
-        done += 1
-        if progress is not None:
-            progress(done, len(pictures))
 
 
 def _encode(spec: CatalogueSpec, camera: CameraOptions, picture: Picture) -> bytes:
@@ -102,10 +65,3 @@ def _encode(spec: CatalogueSpec, camera: CameraOptions, picture: Picture) -> byt
 
 def _truth_line(spec: CatalogueSpec, camera: CameraOptions, picture: Picture) -> str:
     return truth_line(spec, picture, camera)
-
-
-def _replace_file(path: Path, data: bytes) -> None:
-    """Write all of the file or none of it."""
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(data)
-    os.replace(part, path)

@@ -1,0 +1,114 @@
+"""What overlaid pictures disagree about, cell by cell, and what kind of disagreement it is.
+
+A variant *replaces*: text by other text on the same ground, a motif by another, a colour by a
+colour with the same drawing on it. What is laid over a picture *covers*: its own ground and its own
+colour come along, and what it hides goes on around it. What stands around the thing in a photo is
+neither: it lies outside the *core*, the hull of what agrees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from kpsearch.dedup.relation.colour import Colour
+    from kpsearch.dedup.relation.structure import Structure
+
+    Mask = npt.NDArray[np.bool_]
+    Plane = npt.NDArray[np.float32]
+
+AGREES = 0.6
+"""Correlation from which two drawings are one."""
+CONTRADICTS = 0.4
+"""Correlation below which they are two."""
+DRAWN = 0.5
+"""Weight from which a cell has a drawing."""
+ONE_SIDED = 4.0
+"""Ratio of contrasts from which one picture has nothing where the other has a drawing."""
+RECOLOURED = 0.16
+"""Distance of chromas, in logarithms of ratios of channels."""
+LEAST_REGION = 2
+"""Cells of a connected disagreement that counts."""
+SQUARE = np.ones((3, 3), np.uint8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Disagreement:
+    """Masks over the cells (r, c) of a frame; all within the overlap."""
+
+    drawn: Mask
+    """One or both have a drawing."""
+    agreeing: Mask
+    """The same drawing."""
+    core: Mask
+    """The hull of what agrees."""
+    replaced: Mask
+    """Both have a drawing, each another one."""
+    one_sided: Mask
+    """Only one has a drawing."""
+    recoloured: Mask
+    """Another colour, beyond what light and editors do."""
+
+    @property
+    def redrawn(self) -> Mask:
+        """Another drawing, on one side or on both."""
+        return self.replaced | self.one_sided
+
+    @property
+    def any(self) -> Mask:
+        """All cells that disagree."""
+        return self.redrawn | self.recoloured
+
+
+def disagreement(structure: Structure, colour: Colour) -> Disagreement:
+    """From both comparisons, of the same cells."""
+    drawn = structure.weight > DRAWN
+    agreeing = _in_company(drawn & (structure.correlation > AGREES), least=3)
+    contrary = drawn & (structure.correlation < CONTRADICTS)
+    ratio = (structure.texture_a + 2) / (structure.texture_b + 2)
+    one_sided = contrary & (np.maximum(ratio, 1 / ratio) > ONE_SIDED)
+    return Disagreement(
+        drawn=drawn,
+        agreeing=agreeing,
+        core=hull(agreeing) & structure.valid,
+        replaced=_in_company(contrary & ~one_sided, least=LEAST_REGION),
+        one_sided=_in_company(one_sided, least=LEAST_REGION),
+        recoloured=_in_company(structure.valid & (colour.residual > RECOLOURED), least=3),
+    )
+
+
+def hull(cells: Mask) -> Mask:
+    """The convex hull of some cells."""
+    filled = np.zeros(cells.shape, np.uint8)
+    points = cv2.findNonZero(cells.astype(np.uint8))
+    if points is not None:
+        cv2.fillConvexPoly(filled, cv2.convexHull(points), 1)
+    return np.asarray(filled > 0)
+
+
+def regions(cells: Mask) -> list[Mask]:
+    """Connected parts, corners touching, the largest first (then from the top left)."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        cells.astype(np.uint8), connectivity=8
+    )
+    order = np.argsort(-stats[1:count, cv2.CC_STAT_AREA], kind="stable") + 1
+    return [np.asarray(labels == number) for number in order.tolist()]
+
+
+def ring(cells: Mask) -> Mask:
+    """The cells next to some, outside them."""
+    return np.asarray(cv2.dilate(cells.astype(np.uint8), SQUARE) > 0) & ~cells
+
+
+def _in_company(cells: Mask, *, least: int) -> Mask:
+    """Those with ``least`` of their kind among the nine of which they are the middle."""
+    count = cv2.filter2D(
+        cells.astype(np.uint8), cv2.CV_8U, SQUARE, borderType=cv2.BORDER_CONSTANT
+    )
+    return np.asarray(cells & (count >= least))

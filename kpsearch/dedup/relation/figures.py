@@ -1,0 +1,121 @@
+"""The figures that a judgement rests on, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kpsearch.dedup.relation.colour import Colour, compare_colour
+from kpsearch.dedup.relation.disagreement import Disagreement, disagreement, regions, ring
+from kpsearch.dedup.relation.structure import Structure, compare_structure
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from kpsearch.dedup.records import VerifiedPair
+    from kpsearch.dedup.relation.registration import Registered
+
+    Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """All that was found out about two overlaid pictures, by cells of their frame."""
+
+    structure: Structure
+    colour: Colour
+    disagreement: Disagreement
+
+
+def compared(registered: Registered) -> Comparison:
+    """Structure, colour, and where they disagree."""
+    laid = registered.laid
+    structure = compare_structure(laid.a, laid.b, laid.valid)
+    colour = compare_colour(laid.a, laid.b, structure.valid)
+    return Comparison(structure, colour, disagreement(structure, colour))
+
+
+def content_figures(comparison: Comparison) -> dict[str, float]:
+    """Of what agrees and what does not; shares are of the core unless they say otherwise."""
+    structure, colour, found = comparison.structure, comparison.colour, comparison.disagreement
+    core, drawn = found.core, found.drawn
+    weights = structure.weight * core
+    agreement = np.clip(structure.correlation, 0, 1)
+    cells = max(float(core.sum()), 1.0)
+    return {
+        "drawn_cells": float((drawn & core).sum()),
+        "agreeing": _share(found.agreeing & core, drawn & core),
+        "agreeing_everywhere": _share(found.agreeing, drawn),
+        "agreement": float((weights * agreement).sum() / max(weights.sum(), 1e-6)),
+        "agreement_low": _quantile(structure.correlation[drawn & core], 0.1),
+        "replaced": float((found.replaced & core).sum()) / cells,
+        "replaced_everywhere": _share(found.replaced, structure.valid),
+        "one_sided": float((found.one_sided & core).sum()) / cells,
+        "recoloured": float((found.recoloured & core).sum()) / cells,
+        "recoloured_alone": float((found.recoloured & core & ~found.redrawn).sum()) / cells,
+        "recoloured_drawing": _share(
+            found.recoloured & found.agreeing & core, found.agreeing & core
+        ),
+        "chroma": float(np.sqrt((colour.residual[core] ** 2).sum() / cells)),
+        "cast": colour.cast,
+        "saturation": abs(float(np.log(colour.saturation))),
+        "grey": float(colour.grey),
+        "core": _share(core, structure.valid),
+        **_region_figures(comparison, cells),
+        "sharpness_a": structure.sharpness_a,
+        "sharpness_b": structure.sharpness_b,
+    }
+
+
+def _region_figures(comparison: Comparison, cells: float) -> dict[str, float]:
+    """Of connected disagreements: how many, how large, and whether they cut into drawings."""
+    found, structure = comparison.disagreement, comparison.structure
+    parts = [part for part in regions((found.redrawn | found.recoloured) & found.core)]
+    parts = [part for part in parts if part.sum() >= 3]
+    largest = parts[0] if parts else np.zeros(found.core.shape, np.bool_)
+    around = ring(largest) & structure.valid
+    return {
+        "regions": float(len(parts)),
+        "largest_region": float(largest.sum()) / cells,
+        "largest_is_recoloured": _share(largest & found.recoloured, largest),
+        "largest_is_redrawn": _share(largest & found.redrawn, largest),
+        "largest_fills_its_hull": _fill(largest),
+        "drawn_around": _share(around & found.drawn, around),
+    }
+
+
+def geometry_figures(pair: VerifiedPair, registered: Registered) -> dict[str, float]:
+    """Of the pair as it was verified, and of the tracks that registered it."""
+    return {
+        "inliers": float(pair.inliers),
+        "effective_inliers": pair.effective_inliers,
+        "log10_false_alarms": pair.log10_false_alarms,
+        "score": pair.score,
+        "score_over_background": pair.score / max(*pair.background, 1e-6),
+        "tracks": float(registered.tracks),
+        "tracks_agreeing": registered.agreeing / max(registered.tracks, 1),
+    }
+
+
+def _share(part: Mask, whole: Mask) -> float:
+    """Of the cells of ``whole`` that are of ``part``; 0 of none."""
+    return float(part.sum()) / max(float(whole.sum()), 1.0)
+
+
+def _quantile(values: npt.NDArray[np.floating], share: float) -> float:
+    return float(np.quantile(values, share)) if len(values) else 0.0
+
+
+def _fill(region: Mask) -> float:
+    """Share of its bounding box that a region fills: 1 for a label, little for a stroke."""
+    if not region.any():
+        return 0.0
+    rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
+    box = (rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1)
+    return float(region.sum()) / float(box)
+
+
+Figures = Mapping[str, float]

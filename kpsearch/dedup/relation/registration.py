@@ -1,0 +1,102 @@
+"""Laying two pictures over each other to the pixel, from a transform that is nearly right.
+
+Points are tracked from one overlay to the other (Lucas & Kanade 1981, in pyramids: Bouguet 2001)
+in pictures of which every neighbourhood has the same mean and contrast, so that no light matters.
+A track counts if it leads back to where it began (Kalal et al. 2010). The homography of the tracks
+corrects the transform: in a small frame first, which sees far, then in the full one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from kpsearch.dedup.relation.overlay import Overlay, moved, overlay
+from kpsearch.dedup.relation.structure import smooth
+from kpsearch.geometry import find_homography, inverse, is_plausible, project
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Pixels = npt.NDArray[np.uint8]
+    Homography = npt.NDArray[np.float64]
+
+SKETCH_SIDE_PX = 224
+"""Of the frame in which the transform is corrected first."""
+SIDE_PX = 448
+"""Of the frame in which it is made exact, and in which pictures are compared."""
+TOLERANCE_PX = 1.5
+POINTS = 240
+WINDOW_PX = 17
+LEVELS = 3
+LEAST_TRACKS = 12
+LEAST_CONTRAST = 5.0
+"""Grey levels: fainter texture is not brought out."""
+NEIGHBOURHOOD_PX = 8.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Registered:
+    """Two pictures laid over each other, and how well that went."""
+
+    laid: Overlay
+    tracks: int
+    """Points followed from one picture to the other and back."""
+    agreeing: int
+    """Tracks that one homography explains."""
+
+
+def register(a: Pixels, b: Pixels, transform: Homography) -> Registered | None:
+    """Pictures (h, w, 3) laid over each other by ``transform`` a -> b, (3, 3), made exact.
+
+    None where they do not overlap.
+    """
+    sketch = overlay(a, b, transform, side_px=SKETCH_SIDE_PX)
+    if sketch is not None:
+        step, _, _ = _correction(sketch)
+        transform = inverse(sketch.from_b) @ step @ sketch.from_a
+    laid = overlay(a, b, transform, side_px=SIDE_PX)
+    if laid is None:
+        return None
+    step, followed, agreeing = _correction(laid)
+    return Registered(moved(laid, a, step), followed, agreeing)
+
+
+def _correction(laid: Overlay) -> tuple[Homography, int, int]:
+    """Where a has to be moved to in the frame, by how many tracks, of which so many agree."""
+    start, end = tracks(laid)
+    if len(start) >= LEAST_TRACKS:
+        solved = find_homography(start, end, TOLERANCE_PX)
+        if solved is not None:
+            matrix, inliers = solved
+            if inliers.sum() >= LEAST_TRACKS and is_plausible(matrix, start[inliers]):
+                return matrix, len(start), int(inliers.sum())
+    return np.eye(3), len(start), 0
+
+
+def tracks(laid: Overlay) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """(n, 2) points of a in the frame, and where they are in b."""
+    a, b = even_contrast(laid.a), even_contrast(laid.b)
+    corners = cv2.goodFeaturesToTrack(
+        a, POINTS, 0.02, min(a.shape) / 40, mask=laid.valid.astype(np.uint8)
+    )
+    if corners is None:
+        return np.empty((0, 2), np.float32), np.empty((0, 2), np.float32)
+    start = np.asarray(corners, np.float32).reshape(-1, 1, 2)
+    options = {"winSize": (WINDOW_PX, WINDOW_PX), "maxLevel": LEVELS}
+    end, there, _ = cv2.calcOpticalFlowPyrLK(a, b, start, None, **options)
+    back, home, _ = cv2.calcOpticalFlowPyrLK(b, a, end, None, **options)
+    away = np.abs(back - start).max(axis=(1, 2))
+    kept = (there.ravel() > 0) & (home.ravel() > 0) & (away < 1)
+    return start[kept, 0], end[kept, 0]
+
+
+def even_contrast(pixels: Pixels) -> Pixels:
+    """(h, w) grey levels with the mean and the contrast the same in every neighbourhood."""
+    grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    detail = grey - smooth(grey, NEIGHBOURHOOD_PX)
+    power = smooth(detail * detail, NEIGHBOURHOOD_PX) + LEAST_CONTRAST**2
+    return np.asarray(np.clip(128 + 48 * detail / np.sqrt(power), 0, 255), np.uint8)

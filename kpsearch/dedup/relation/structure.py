@@ -1,0 +1,149 @@
+"""Where two overlaid pictures have another drawing: correlation, neighbourhood by neighbourhood."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from kpsearch.dedup.relation.overlay import CELL_PX
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Plane = npt.NDArray[np.float32]
+    Pixels = npt.NDArray[np.uint8]
+    Mask = npt.NDArray[np.bool_]
+
+COARSE_SIGMA_PX = 8.0
+"""Light varies over more than this, drawing over less."""
+NOISE = 6.0
+"""Grey levels of standard deviation that noise and compression give to what is flat."""
+NEAR = np.array([1, 4, 1], np.float32) / 6
+"""What the cells next to one weigh, along each axis."""
+SHIFT_PX = 2
+"""Matter that lies this much aside agrees: paper bends, lenses are not perfect."""
+LEAST_BLUR_PX = 0.8
+BLURS_PX = (0.0, 0.6, 0.9, 1.3, 1.8, 2.5, 3.5)
+LEAST_VALID = 0.7
+"""Share of a cell within the overlap for it to count."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Structure:
+    """By cells, (r, c) each."""
+
+    valid: Mask
+    correlation: Plane
+    """Of the drawings, -1 to 1; near 0 where one or both have none."""
+    texture_a: Plane
+    """Contrast of the drawing, in grey levels, at a common sharpness."""
+    texture_b: Plane
+    sharpness_a: float
+    """Contrast of the finest detail, per contrast of the drawing; both in one frame."""
+    sharpness_b: float
+
+    @property
+    def texture(self) -> Plane:
+        """The stronger of the two."""
+        return np.maximum(self.texture_a, self.texture_b)
+
+    @property
+    def weight(self) -> Plane:
+        """How surely a cell is no noise, 0 to 1; 0 outside the overlap."""
+        power = self.texture**2
+        return np.where(self.valid, power / (power + (2 * NOISE) ** 2), 0).astype(np.float32)
+
+
+def compare_structure(a: Pixels, b: Pixels, valid: Mask) -> Structure:
+    """Of pictures (h, w, 3) BGR in one frame, ``valid`` (h, w) where both show something."""
+    cells = by_cells(valid.astype(np.float32)) > LEAST_VALID
+    drawn_a, drawn_b = _drawing(a), _drawing(b)
+    sharpness = sharpness_of(drawn_a, drawn_a, valid), sharpness_of(drawn_b, drawn_b, valid)
+    drawn_a, drawn_b = _equally_sharp(drawn_a, drawn_b, valid, sharpness)
+    drawn_a, drawn_b = _equal_contrast(drawn_a, drawn_b, valid)
+    power_a, power_b = _around(drawn_a * drawn_a), _around(drawn_b * drawn_b)
+    return Structure(
+        valid=cells,
+        correlation=_correlation(drawn_a, drawn_b, power_a, power_b),
+        texture_a=np.sqrt(power_a),
+        texture_b=np.sqrt(power_b),
+        sharpness_a=sharpness[0],
+        sharpness_b=sharpness[1],
+    )
+
+
+def by_cells(plane: Plane) -> Plane:
+    """(r, c) means over cells of a (h, w) or (h, w, 3) plane, its sides multiples of a cell's."""
+    rows, columns = plane.shape[0] // CELL_PX, plane.shape[1] // CELL_PX
+    strips = plane.reshape(rows, CELL_PX, *plane.shape[1:]).sum(axis=1)
+    cells = strips.reshape(rows, columns, CELL_PX, *plane.shape[2:]).sum(axis=2)
+    return np.asarray(cells / np.float32(CELL_PX**2))
+
+
+def smooth(plane: Plane, sigma_px: float) -> Plane:
+    """Blurred by 4 px or more, at a quarter of the size: a Gaussian to 1%, at a fraction of the cost."""
+    height, width = plane.shape
+    small = (max(1, width // 4), max(1, height // 4))
+    coarse = cv2.resize(plane, small, interpolation=cv2.INTER_AREA)
+    coarse = cv2.GaussianBlur(coarse, (0, 0), sigma_px / 4)
+    return np.asarray(cv2.resize(coarse, (width, height)), np.float32)
+
+
+def sharpness_of(grey: Plane, whole: Plane, valid: Mask) -> float:
+    """Root of the share of a drawing's power that its finest detail has."""
+    fine = grey - cv2.GaussianBlur(grey, (5, 5), 1.0)
+    power = float((whole[valid] ** 2).mean()) if valid.any() else 0.0
+    return float(np.sqrt((fine[valid] ** 2).mean() / power)) if power > 1 else 0.0
+
+
+def _drawing(pixels: Pixels) -> Plane:
+    """Grey levels without what is coarser than drawing."""
+    grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    return np.asarray(grey - smooth(grey, COARSE_SIGMA_PX), np.float32)
+
+
+def _around(plane: Plane) -> Plane:
+    """(r, c) means over cells, and a little of the cells next to each."""
+    return np.asarray(cv2.sepFilter2D(by_cells(plane), -1, NEAR, NEAR), np.float32)
+
+
+def _equally_sharp(
+    a: Plane, b: Plane, valid: Mask, sharpness: tuple[float, float]
+) -> tuple[Plane, Plane]:
+    """The sharper blurred until it is no sharper than the other; both without their noisiest end."""
+    if sharpness[0] < sharpness[1]:
+        other, blurred = _equally_sharp(b, a, valid, sharpness[::-1])
+        return blurred, other
+    target = 1.05 * sharpness[1]
+    extra = 0.0
+    for extra in BLURS_PX:
+        blurred = a if extra == 0 else cv2.GaussianBlur(a, (0, 0), extra)
+        if sharpness_of(blurred, blurred, valid) <= target:
+            break
+    sigma = float(np.hypot(extra, LEAST_BLUR_PX))
+    least = cv2.GaussianBlur(b, (0, 0), LEAST_BLUR_PX)
+    return np.asarray(cv2.GaussianBlur(a, (0, 0), sigma), np.float32), np.asarray(least, np.float32)
+
+
+def _equal_contrast(a: Plane, b: Plane, valid: Mask) -> tuple[Plane, Plane]:
+    """The fainter one brought to the contrast of the other, by no more than a factor of 3."""
+    spread_a, spread_b = (float(np.sqrt((p[valid] ** 2).mean())) + 1e-3 for p in (a, b))
+    if spread_a < spread_b:
+        return a * np.float32(min(spread_b / spread_a, 3.0)), b
+    return a, b * np.float32(min(spread_a / spread_b, 3.0))
+
+
+def _correlation(a: Plane, b: Plane, power_a: Plane, power_b: Plane) -> Plane:
+    """(r, c) the best under shifts of b by whole pixels."""
+    reach, (height, width) = SHIFT_PX, a.shape
+    wide = cv2.copyMakeBorder(b, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
+    best = np.full(power_a.shape, -np.inf, np.float32)
+    for down in range(2 * reach + 1):
+        for right in range(2 * reach + 1):
+            shifted = wide[down : down + height, right : right + width]
+            np.maximum(best, _around(cv2.multiply(a, shifted)), out=best)
+    floor = np.float32(NOISE**2)
+    return np.asarray(best / np.sqrt((power_a + floor) * (power_b + floor)), np.float32)

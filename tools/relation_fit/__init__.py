@@ -1,0 +1,1 @@
+"""Pairs of pictures whose relation is known, and what is learnt from them."""
