@@ -183,6 +183,7 @@ def _pairs(found: Arrays, background: npt.NDArray[np.float64]) -> list[VerifiedP
                 inliers=int(found["inliers"][row]),
                 effective_inliers=float(found["effective_inliers"][row]),
                 log10_false_alarms=float(found["log10_false_alarms"][row]),
+                overlap=(int(found["overlap"][row, 0]), int(found["overlap"][row, 1])),
                 transform=found["transform"][row],
                 mirrored=bool(found["mirrored"][row]),
             )

@@ -23,7 +23,15 @@ from kpsearch.dedup.finding import Found, Progress, find_pairs
 from kpsearch.dedup.grouping import group_pairs
 from kpsearch.dedup.holding import hold
 from kpsearch.dedup.journal import Journal
-from kpsearch.dedup.judging import FEW_KEYPOINTS, Task, exact, exact_pairs, judge
+from kpsearch.dedup.judging import (
+    FEW_KEYPOINTS,
+    Task,
+    exact,
+    exact_pairs,
+    judge,
+    of_a_part,
+    only_a_part,
+)
 from kpsearch.dedup.matching.catalogue import Catalogue
 from kpsearch.dedup.matching.matcher import Workplace
 from kpsearch.errors import IndexMismatch
@@ -137,7 +145,8 @@ class Job:
         pairs = judge(
             tasks, self._journal, n_jobs=self._n_jobs, limits=self._limits, progress=told
         )
-        return _best_of_each(pairs + self._exact())
+        parts = [of_a_part(pair) for pair in self.found.pairs if only_a_part(pair)]
+        return _best_of_each(pairs + parts + self._exact())
 
     def conclude(self, options: DedupOptions, decisions: Decisions) -> Outcome:
         """Probabilities, which of the pairs are merged, and into what groups."""
@@ -175,7 +184,8 @@ class Job:
     def _tasks(self) -> list[Task]:
         """A pair that geometry verifies, or of little texture and near in their perceptual hashes."""
         entry, few = self._entry, self.catalogue.keypoint_counts < FEW_KEYPOINTS
-        tasks = [Task(entry(pair.a), entry(pair.b), pair) for pair in self.found.pairs]
+        opened = [pair for pair in self.found.pairs if not only_a_part(pair)]
+        tasks = [Task(entry(pair.a), entry(pair.b), pair) for pair in opened]
         poor = self.found.alike[few[self.found.alike].any(axis=1)]
         return tasks + [Task(entry(a), entry(b), None) for a, b in poor.tolist()]
 

@@ -8,6 +8,8 @@ from enum import StrEnum
 from math import exp
 from typing import TYPE_CHECKING
 
+from kpsearch.index.columns import SKETCH_KEYPOINTS
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -107,6 +109,17 @@ class VerifiedPair:
     transform: npt.NDArray[np.float64]
     """(3, 3) from pixels of a, or of a turned over if ``mirrored``, to pixels of b."""
     mirrored: bool = False
+    overlap: tuple[int, int] = (0, 0)
+    """Keypoints of a, and of b, where the two overlap; 0 where they were not counted."""
+
+    @property
+    def matched_share(self) -> float:
+        """Share of the keypoints where the two overlap that are inliers, of the fewer ones.
+
+        In a mirror at most `SKETCH_KEYPOINTS` of them can be.
+        """
+        most = SKETCH_KEYPOINTS if self.mirrored else max(self.overlap)
+        return min(1.0, self.inliers / max(min(*self.overlap, most), 1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -120,6 +120,7 @@ def _pair_arrays(found: list[tuple[int, Found]]) -> Arrays:
         "inliers": np.array([g.inliers for g in geometry], np.int64),
         "effective_inliers": np.array([g.effective_inliers for g in geometry], np.float64),
         "log10_false_alarms": np.array([g.log10_false_alarms for g in geometry], np.float64),
+        "overlap": np.array([f.overlap for _, f in found], np.int64).reshape(-1, 2),
         "transform": np.array(transforms, np.float64).reshape(-1, 3, 3),
     }
 

@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kpsearch.geometry import Frames
+from kpsearch.index.sketch import NO_KEYPOINT
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from kpsearch.dedup.matching.forward import Forward
     from kpsearch.index import Snapshot
-
-NO_KEYPOINT = 0xFFFF
-"""Pads a mirror sketch."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Points:

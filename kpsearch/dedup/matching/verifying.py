@@ -9,12 +9,14 @@ import numpy as np
 
 from kpsearch.dedup.matching.correspondences import Joined, correspond, join
 from kpsearch.dedup.matching.points import frames_of, mirrored_frames, points_of, sketch_of
-from kpsearch.geometry import Correspondences, Frames, Verification, verify
+from kpsearch.geometry import Correspondences, Frames, Verification, inverse, project, verify
 from kpsearch.options import VerificationOptions
 from kpsearch.types import ImageSize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy.typing as npt
 
     from kpsearch.dedup.matching.catalogue import Catalogue
     from kpsearch.dedup.matching.forward import Forward
@@ -32,6 +34,8 @@ class Found(NamedTuple):
     score: float
     """Nats of its correspondences, with what geometry adds."""
     geometry: Verification
+    overlap: tuple[int, int] = (0, 0)
+    """Keypoints of either where the two overlap: what could have been inliers."""
 
 
 class Verifier:
@@ -62,7 +66,8 @@ class Verifier:
             chosen = [other for other, mirrored in others if mirrored == flag]
             if chosen:
                 found += self._verify(number, chosen, mirrored=flag)
-        return [f for f in found if f.geometry.log10_false_alarms <= self._sure]
+        sure = [f for f in found if f.geometry.log10_false_alarms <= self._sure]
+        return [f._replace(overlap=self._overlap(number, f)) for f in sure]
 
     def _verify(self, number: int, others: list[int], *, mirrored: bool) -> list[Found]:
         own = self._frames(number)
@@ -79,6 +84,19 @@ class Verifier:
             Found(other, mirrored, float(p.weight.sum()) + outcome.gain, outcome)
             for other, p, outcome in zip(others, pairs, outcomes, strict=True)
         ]
+
+    def _overlap(self, number: int, found: Found) -> tuple[int, int]:
+        """Keypoints of either that lie within the other, under the transform."""
+        own, others = self._frames(number), self._frames(found.other)
+        if found.mirrored:
+            own = mirrored_frames(own, int(self._catalogue.sizes[number, 0]))
+        transform = found.geometry.transform
+        assert transform is not None  # without one nothing is verified
+        sizes = self._catalogue.sizes
+        return (
+            _inside(transform, own.xy, sizes[found.other]),
+            _inside(inverse(transform), others.xy, sizes[number]),
+        )
 
     def _pairs(self, number: int, own: Frames, other: int, *, mirrored: bool) -> Correspondences:
         """Of the keypoints of both; in a mirror, of the sketch of either and all of the other."""
@@ -104,6 +122,15 @@ class Verifier:
 
     def _frames(self, number: int) -> Frames:
         return frames_of(*self._catalogue.place(number))
+
+
+def _inside(
+    transform: npt.NDArray[np.float64], xy: npt.NDArray[np.float32], size: npt.NDArray[np.int64]
+) -> int:
+    """How many of the (n, 2) points lie in a picture of that size once they are projected."""
+    with np.errstate(divide="ignore", invalid="ignore"):  # of what is on the horizon
+        projected = project(transform, xy)
+    return int(((projected >= -0.5) & (projected <= size - 0.5)).all(axis=1).sum())
 
 
 def _end_to_end(parts: Sequence[Correspondences]) -> Correspondences:

@@ -76,7 +76,7 @@ def compare(a: Image, b: Image, pair: VerifiedPair) -> JudgedPair:
     pixels_a = np.ascontiguousarray(a.pixels[:, ::-1]) if pair.mirrored else a.pixels
     to_a, to_b = _as_opened(a), _as_opened(b)
     registered = register(pixels_a, b.pixels, to_b @ pair.transform @ inverse(to_a))
-    if registered is None:
+    if registered is None or not _overlap(registered, pixels_a, b.pixels):
         return _apart(pair)
     comparison = compared(registered)
     figures = geometry_figures(pair, registered) | content_figures(comparison)
@@ -102,6 +102,12 @@ def compare(a: Image, b: Image, pair: VerifiedPair) -> JudgedPair:
         ),
         note=note_of(figures, relation),
     )
+
+
+def _overlap(registered: Registered, a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> bool:
+    laid = registered.laid
+    sizes = [ImageSize(pixels.shape[1], pixels.shape[0]) for pixels in (b, a)]
+    return len(projected_outline(inverse(laid.from_a) @ laid.from_b, *sizes)) >= 3
 
 
 def coverage_figures(
