@@ -220,7 +220,11 @@ def record(path: str, new: Decisions) -> Recorded:
 def _locked(path: str) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
-    lock = FileLock(f"{os.path.realpath(path)}.lock")
+    target = os.path.realpath(path)
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):  # which the lock would make
+        raise KpsearchError(f"{path}: cannot be written: there is no folder {folder}")
+    lock = FileLock(f"{target}.lock")
     try:
         lock.acquire(timeout=_PATIENCE_S)
     except Timeout:
@@ -236,7 +240,8 @@ def _locked(path: str) -> Iterator[None]:
 def _write(path: str, decisions: Iterable[Decision]) -> None:
     with replacing(path, alone=True) as file:
         text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
-        rows = csv.writer(text, lineterminator="\n")
+        # All are quoted: Python 3.11 quotes no field for a carriage return alone.
+        rows = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
         rows.writerow(COLUMNS)
         for each in decisions:
             hashes = (each.content_hash_a.hex(), each.content_hash_b.hex())

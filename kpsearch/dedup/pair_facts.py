@@ -97,15 +97,14 @@ class PairFacts:
         def any_of(mask: Mask) -> Mask:
             return np.bincount(place, mask[across], minlength=len(pairs)) > 0
 
-        forced = any_of(self.same)
         return LinkGraph(
             cut=np.bincount(nodes, cut) > 0,
             ends=pairs,
             rank=least(place, across, among=links[across], count=len(pairs)),
             linked=any_of(links),
             known=any_of(~self.unsure),
-            opposed=any_of(self.opposed | self.apart) & ~forced,
-            forced=forced,
+            opposed=any_of(self.opposed | self.apart),
+            forced=any_of(self.same),
             forbidden=any_of(self.apart),
         )
 

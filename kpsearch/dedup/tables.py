@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
 import os
@@ -52,13 +51,11 @@ def write_pairs(
         raise UsageError(f"evidence cannot be named {sorted(taken)[0]!r}, as a column of pairs.csv")
     surest = sorted(range(len(pairs)), key=lambda i: (-pairs[i].log_odds, pairs[i].a, pairs[i].b))
     with replacing(path) as file:
-        sheet = _sheet(file)
-        rows = csv.writer(sheet, lineterminator="\n")
+        rows = csv.writer(_Lines(file), lineterminator=_Lines.END)
         rows.writerow((*PAIR_COLUMNS, *names))
         for i in surest:
             facts = _pair_cells(pairs[i], entries, accepted=bool(accepted[i]))
             rows.writerow((*facts, *(_cell(pairs[i].evidence.get(name)) for name in names)))
-        sheet.detach()
 
 
 def write_groups(
@@ -89,9 +86,21 @@ def write_groups(
         file.write(b"\n]}\n")
 
 
-def _sheet(file: IO[bytes]) -> io.TextIOWrapper:
-    """What lone surrogates there are in a path is written as JSON writes it."""
-    return io.TextIOWrapper(file, "utf-8", errors="backslashreplace", newline="")
+class _Lines:
+    """Takes rows from `csv.writer`, which quotes a character of a line's end only if told of it.
+
+    Lone surrogates of a path are written as JSON writes them.
+    """
+
+    END = "\r\n"
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def write(self, row: str) -> None:
+        """One row, with another end than it came with."""
+        line = row.removesuffix(self.END) + "\n"
+        self._file.write(line.encode("utf-8", "backslashreplace"))
 
 
 def _pair_cells(pair: JudgedPair, entries: Sequence[Entry], *, accepted: bool) -> tuple[str, ...]:

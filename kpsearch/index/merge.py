@@ -200,7 +200,7 @@ def _optional_columns(parts: Sequence[Part]) -> dict[str, Stream]:
 
     streams = {}
     for name in OPTIONAL_COLUMNS:
-        if parts and all(part.segment.holds(name) for part in parts):
+        if images and all(part.segment.holds(name) for part in parts):
             first = parts[0].segment.array(name)
             shape = (images, *first.shape[1:])
             streams[name] = Stream(first.dtype, shape, _Repeatable(partial(column, name)))

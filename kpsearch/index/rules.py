@@ -176,6 +176,7 @@ def _sketch_flaws(segment: Segment, manifest: Manifest, words: int) -> Iterator[
         or (np.diff(filled.view(np.int8)) > 0).any()
     ):
         yield "a sketch is padded elsewhere than at its end"
+        return
     if (word[filled] >= words).any():
         yield "a sketch is of words that are not in the vocabulary"
     if (keypoint >= lengths_of(segment.keypoint_start)[:, None])[filled].any():

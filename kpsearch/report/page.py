@@ -9,7 +9,7 @@ from kpsearch.replacing import replace_file
 from kpsearch.report.card import answer_card, status
 from kpsearch.report.document import render_document
 from kpsearch.report.files import Path
-from kpsearch.report.markup import count, duration, escape_name, escape_text, facts_list
+from kpsearch.report.markup import count, duration, escape_name, facts_list
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -32,6 +32,7 @@ from kpsearch.search import Searcher, StageLog, View
 from tests.indexes import (
     WORDS,
     Indexed,
+    drawn_sketch,
     open_segment,
     random_images,
     random_keypoints,
@@ -56,6 +57,7 @@ def pictures(catalogue, catalogue_index):
         words = snapshot.vocabulary.quantise(features.descriptors)
         place = (features.xy, features.scale, features.angle_rad, features.image_size)
         points = quantise_keypoints(*place, words.ids[:, 0], words.signatures[:, 0])
+        points = replace(points, sketch=drawn_sketch(points, len(snapshot.vocabulary)))
         images.append((replace(record(str(path)), size=features.image_size), points))
     again = [(replace(r, path=f"{r.path}.{n}"), p) for r, p in images[:2] for n in range(2)]
     photos = sorted((catalogue / "photos").iterdir())

@@ -236,7 +236,7 @@ PADDED = "padded elsewhere than at its end"
 RULES = {
     "a word too high": (WORD, (0, 0), WORDS, "words that are not in the vocabulary"),
     "a keypoint too high": (KEYPOINT, (0, 0), 70, "keypoints that its image has not"),
-    "a keypoint of an image without": (KEYPOINT, (1, 0), 0, "padded|has not"),
+    "a keypoint of an image without": (KEYPOINT, (1, 0), 0, PADDED),
     "padding before a keypoint": (KEYPOINT, (0, 0), NO_KEYPOINT, PADDED),
     "padding before a word": (WORD, (0, 0), NO_WORD, PADDED),
     "a signature in the padding": (SIGNATURE, (0, -1), 1, PADDED),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,15 +11,9 @@ import pytest
 
 from kpsearch.features import extract_features, perceptual_hash
 from kpsearch.images import mirror, read_image
-from kpsearch.index import (
-    NO_KEYPOINT,
-    SKETCH_KEYPOINTS,
-    IndexWriter,
-    Snapshot,
-    Storage,
-    check_index,
-)
+from kpsearch.index import SKETCH_KEYPOINTS, IndexWriter, Snapshot, Storage, check_index
 from kpsearch.indexing import build_index
+from kpsearch.indexing.outline import outline_of
 from kpsearch.options import FeatureOptions
 from tests.indexes import sketch_in
 from tests.textures import flat, textured
@@ -60,7 +55,7 @@ def test_a_new_index_has_a_sketch_of_every_picture(made, pictures):
 
 def test_the_words_of_a_sketch_are_those_of_the_mirror_image(made):
     snapshot = Snapshot.open(made)
-    options = snapshot.manifest.features
+    options = replace(snapshot.manifest.features, max_keypoints=1000)
     for slot, record in enumerate(snapshot.records()):
         segment, image = snapshot.locate(slot)
         sketch = sketch_in(segment, image)
@@ -74,7 +69,7 @@ def test_the_words_of_a_sketch_are_those_of_the_mirror_image(made):
         beside = np.linalg.norm(xy[:, None] - seen.xy, axis=2) < 2
         same = words.ids[:, 0] == sketch.word[:, None]
         near = np.bitwise_count(words.signatures[:, 0] ^ sketch.signature[:, None]) <= 16
-        assert (beside & same & near).any(axis=1).mean() > 0.8
+        assert (beside & same & near).any(axis=1).mean() > 0.7
 
 
 def test_an_index_of_an_old_format_is_added_to_without(made, pictures, tmp_path):
@@ -88,10 +83,8 @@ def test_an_index_of_an_old_format_is_added_to_without(made, pictures, tmp_path)
     assert check_index(Storage(tmp_path / "old")).damage == ()
 
 
-def test_more_keypoints_than_a_sketch_can_number_are_no_hindrance(pictures, tmp_path, monkeypatch):
+def test_keypoints_beyond_those_that_can_be_numbered_are_left_out(pictures, monkeypatch):
     monkeypatch.setattr("kpsearch.indexing.outline.NO_KEYPOINT", 50)
-    build_index([pictures / "1.png"], tmp_path / "index")
-    (segment,) = Snapshot.open(tmp_path / "index").segments
-    keypoint = segment.array("mirrored/keypoint")[0]
-    assert sorted(keypoint[:50].tolist()) == list(range(50))
-    assert (keypoint[50:] == NO_KEYPOINT).all()
+    picture, options = read_image(pictures / "1.png"), FeatureOptions(max_keypoints=300)
+    outline = outline_of(picture, extract_features(picture, options), options)
+    assert outline.mirrored.rows.tolist() == list(range(50))

@@ -23,6 +23,10 @@ ROUNDS = 6
 LARGEST_CAST = 0.4
 """Logarithm of the ratio of two channels' gains: from one lamp to another."""
 SATURATIONS = (0.3, 2.2)
+NO_CAST = 0.15
+"""What greys that stayed grey, which every pair is given, weigh beside the cells."""
+FORGIVEN = 0.3
+"""Share of a cell's chroma that it may lose or gain by itself."""
 GREY = 0.05
 """Root mean square chroma below which a picture is a grey one."""
 
@@ -41,27 +45,42 @@ class Colour:
     """One of the pictures has no colour, so that there is nothing to compare."""
 
 
-def compare_colour(a: Pixels, b: Pixels, cells: Mask) -> Colour:
+def compare_colour(a: Pixels, b: Pixels, cells: Mask, core: Mask) -> Colour:
     """Of pictures (h, w, 3) BGR in one frame; ``cells`` (r, c) those that both show.
 
     In logarithms light and its shading only add, and drop out of differences of channels: chroma b
-    = s · chroma a + cast, for every cell alike, by least absolute deviations (reweighted). s and
-    the cast stay within what lamps, cameras and editors do, so that a pack in another colour is no
-    trick of the light.
+    = s · chroma a + cast, for every cell of the ``core`` alike, by least absolute deviations. s and
+    the cast stay within what lamps, cameras and editors do, and no cast is the likeliest, so that
+    a pack in another colour is no trick of the light.
     """
     chroma_a, chroma_b = _chroma(a), _chroma(b)
-    strength = [float(np.sqrt((c[cells] ** 2).sum(axis=1).mean())) for c in (chroma_a, chroma_b)]
-    if min(strength) < GREY:
+    fitted_to = core if core.any() else cells
+    strength = [float(np.sqrt((c[fitted_to] ** 2).sum(axis=1).mean())) for c in (chroma_a, chroma_b)]
+    if not fitted_to.any() or min(strength) < GREY:
         return Colour(np.zeros(cells.shape, np.float32), 0.0, 1.0, max(strength) >= GREY)
-    if strength[0] < strength[1]:  # of the more colourful, so that noise is not what is scaled
-        saturation, cast = _fitted(chroma_b[cells], chroma_a[cells])
-        residual = chroma_a - (saturation * chroma_b + cast)
-        saturation = 1 / saturation
-    else:
-        saturation, cast = _fitted(chroma_a[cells], chroma_b[cells])
-        residual = chroma_b - (saturation * chroma_a + cast)
-    distance = np.where(cells, np.linalg.norm(residual, axis=2), 0).astype(np.float32)
-    return Colour(distance, float(np.linalg.norm(cast)), float(saturation), False)
+    richer, poorer = (chroma_a, chroma_b) if strength[0] >= strength[1] else (chroma_b, chroma_a)
+    saturation, cast = _fitted(richer[fitted_to], poorer[fitted_to])
+    distance = _distance(saturation * richer, poorer - cast)
+    return Colour(
+        residual=np.where(cells, distance, 0).astype(np.float32),
+        cast=float(np.linalg.norm(cast)),
+        saturation=saturation if richer is chroma_a else 1 / saturation,
+        grey=False,
+    )
+
+
+def _distance(
+    x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """(r, c) between chromas (r, c, 2), a part of a difference in saturation forgiven.
+
+    Glare and clipping take colour away here and there; nothing turns one hue into another.
+    """
+    long_x, long_y = np.linalg.norm(x, axis=2), np.linalg.norm(y, axis=2)
+    paler = np.abs(long_x - long_y)
+    turned = np.maximum(((x - y) ** 2).sum(axis=2) - paler**2, 0)
+    left = np.maximum(paler - FORGIVEN * np.maximum(long_x, long_y), 0)
+    return np.asarray(np.sqrt(turned + left**2))
 
 
 def _chroma(pixels: Pixels) -> npt.NDArray[np.float64]:
@@ -78,10 +97,10 @@ def _fitted(
     weights = np.ones(len(x))
     saturation, cast = 1.0, np.zeros(2)
     for _ in range(ROUNDS):
-        share = weights / weights.sum()
+        share = weights / weights.sum() / (1 + NO_CAST)
         mean_x, mean_y = share @ x, share @ y
-        spread = float(share @ ((x - mean_x) ** 2).sum(axis=1)) + 1e-3
-        along = float(share @ ((x - mean_x) * (y - mean_y)).sum(axis=1)) + 1e-3
+        spread = float(share @ (x * x).sum(axis=1) - mean_x @ mean_x) + 1e-3
+        along = float(share @ (x * y).sum(axis=1) - mean_x @ mean_y) + 1e-3
         saturation = float(np.clip(along / spread, *SATURATIONS))
         cast = mean_y - saturation * mean_x
         cast *= min(1.0, LARGEST_CAST / max(float(np.linalg.norm(cast)), 1e-9))

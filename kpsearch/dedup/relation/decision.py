@@ -20,6 +20,13 @@ EXACT_LOG_ODDS = 20.0
 LEAST_DRAWN_CELLS = 10.0
 """With a drawing, in the overlap: fewer are not evidence for anything."""
 LEAST_TRACKS_AGREEING = 0.2
+PERSPECTIVE = 0.025
+"""Change of depth over the overlap from which a camera, not an editor, was at work."""
+
+def camera(f: Figures) -> float:
+    """0 for what an editor did to a file, 1 for what perspective shows to be another photo."""
+    return min(f["perspective"] / PERSPECTIVE, 1.0)
+
 
 TERMS: Mapping[str, Callable[[Figures], float]] = MappingProxyType(
     {
@@ -46,6 +53,18 @@ TERMS: Mapping[str, Callable[[Figures], float]] = MappingProxyType(
         "both in it": lambda f: min(f["largest_is_recoloured"], f["largest_is_redrawn"]),
         "it is a label": lambda f: f["largest_fills_its_hull"],
         "it cuts": lambda f: f["drawn_around"],
+        "label": lambda f: f["label"],
+        "replaced elsewhere": lambda f: sqrt(f["replaced_elsewhere"]),
+        "recoloured elsewhere": lambda f: sqrt(f["recoloured_elsewhere"]),
+        "replaced on its ground": lambda f: f["replaced_on_its_ground"] * sqrt(f["replaced"]),
+        "overwritten": lambda f: sqrt(f["overwritten"]),
+        "patch": lambda f: sqrt(f["patch"]) * f["patch_solidity"] ** 4,
+        "beside the patch": lambda f: sqrt(f["patch_elsewhere"]),
+        "ragged patch": lambda f: sqrt(f["patch"]) * (1 - f["patch_solidity"]),
+        "camera": lambda f: camera(f),
+        "tracks of an editor": lambda f: (1 - camera(f)) * f["tracks_agreeing"],
+        "agreement of an editor": lambda f: (1 - camera(f)) * f["agreement_low"],
+        "replaced by an editor": lambda f: (1 - camera(f)) * sqrt(f["replaced"]),
         "blur": lambda f: min(f["sharpness_a"], f["sharpness_b"]),
     }
 )
@@ -67,8 +86,6 @@ PART = 0.93
 """Share of a picture from which all of it counts as covered."""
 SMALL_CORE = 0.35
 """Share of both pictures up to which what they have in common is a part of them."""
-PERSPECTIVE = 0.025
-"""Change of depth over the overlap from which a camera, not an editor, was at work."""
 
 
 def named(figures: Figures, odds: float, *, mirrored: bool) -> Relation:

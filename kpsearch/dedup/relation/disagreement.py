@@ -31,6 +31,8 @@ DRAWN = 0.5
 """Weight from which a cell has a drawing."""
 ONE_SIDED = 4.0
 """Ratio of contrasts from which one picture has nothing where the other has a drawing."""
+THROUGH = 0.5
+"""Share of the fainter drawing that shows in the other, from which it is only written upon."""
 RECOLOURED = 0.16
 """Distance of chromas, in logarithms of ratios of channels."""
 LEAST_REGION = 2
@@ -47,9 +49,11 @@ class Disagreement:
     agreeing: Mask
     """The same drawing."""
     core: Mask
-    """The hull of what agrees."""
+    """Within the hull of what agrees."""
     replaced: Mask
     """Both have a drawing, each another one."""
+    overwritten: Mask
+    """Both have a drawing, one has more on top of it."""
     one_sided: Mask
     """Only one has a drawing."""
     recoloured: Mask
@@ -66,18 +70,33 @@ class Disagreement:
         return self.redrawn | self.recoloured
 
 
+def agreeing_cells(structure: Structure) -> Mask:
+    """(r, c) where both have the same drawing."""
+    return _in_company((structure.weight > DRAWN) & (structure.correlation > AGREES), least=3)
+
+
+def core_of(structure: Structure) -> Mask:
+    """(r, c) the hull of what agrees, without its rim, where what lies outside shines in."""
+    whole = hull(agreeing_cells(structure)) & structure.valid
+    inner = cv2.erode(
+        whole.astype(np.uint8), SQUARE, borderType=cv2.BORDER_CONSTANT, borderValue=0
+    )
+    return np.asarray(inner > 0)
+
+
 def disagreement(structure: Structure, colour: Colour) -> Disagreement:
     """From both comparisons, of the same cells."""
     drawn = structure.weight > DRAWN
-    agreeing = _in_company(drawn & (structure.correlation > AGREES), least=3)
     contrary = drawn & (structure.correlation < CONTRADICTS)
     ratio = (structure.texture_a + 2) / (structure.texture_b + 2)
-    one_sided = contrary & (np.maximum(ratio, 1 / ratio) > ONE_SIDED)
+    through = contrary & (structure.through > THROUGH)
+    one_sided = contrary & ~through & (np.maximum(ratio, 1 / ratio) > ONE_SIDED)
     return Disagreement(
         drawn=drawn,
-        agreeing=agreeing,
-        core=hull(agreeing) & structure.valid,
-        replaced=_in_company(contrary & ~one_sided, least=LEAST_REGION),
+        agreeing=agreeing_cells(structure),
+        core=core_of(structure),
+        replaced=_in_company(contrary & ~one_sided & ~through, least=LEAST_REGION),
+        overwritten=_in_company(through, least=LEAST_REGION),
         one_sided=_in_company(one_sided, least=LEAST_REGION),
         recoloured=_in_company(structure.valid & (colour.residual > RECOLOURED), least=3),
     )

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kpsearch.dedup.relation.colour import Colour, compare_colour
-from kpsearch.dedup.relation.disagreement import Disagreement, disagreement, regions, ring
+from kpsearch.dedup.relation.disagreement import (
+    Disagreement,
+    core_of,
+    disagreement,
+    hull,
+    regions,
+    ring,
+)
+from kpsearch.dedup.relation.patches import Patch, largest_patch
 from kpsearch.dedup.relation.structure import Structure, compare_structure
 
 if TYPE_CHECKING:
@@ -28,14 +36,17 @@ class Comparison:
     structure: Structure
     colour: Colour
     disagreement: Disagreement
+    patch: Patch
 
 
 def compared(registered: Registered) -> Comparison:
     """Structure, colour, and where they disagree."""
     laid = registered.laid
     structure = compare_structure(laid.a, laid.b, laid.valid)
-    colour = compare_colour(laid.a, laid.b, structure.valid)
-    return Comparison(structure, colour, disagreement(structure, colour))
+    core = core_of(structure)
+    colour = compare_colour(laid.a, laid.b, structure.valid, core)
+    patch = largest_patch(laid.a, laid.b, core)
+    return Comparison(structure, colour, disagreement(structure, colour), patch)
 
 
 def content_figures(comparison: Comparison) -> dict[str, float]:
@@ -53,6 +64,7 @@ def content_figures(comparison: Comparison) -> dict[str, float]:
         "agreement_low": _quantile(structure.correlation[drawn & core], 0.1),
         "replaced": float((found.replaced & core).sum()) / cells,
         "replaced_everywhere": _share(found.replaced, structure.valid),
+        "overwritten": float((found.overwritten & core).sum()) / cells,
         "one_sided": float((found.one_sided & core).sum()) / cells,
         "recoloured": float((found.recoloured & core).sum()) / cells,
         "recoloured_alone": float((found.recoloured & core & ~found.redrawn).sum()) / cells,
@@ -63,8 +75,11 @@ def content_figures(comparison: Comparison) -> dict[str, float]:
         "cast": colour.cast,
         "saturation": abs(float(np.log(colour.saturation))),
         "grey": float(colour.grey),
-        "core": _share(core, structure.valid),
+        "core": _share(hull(found.agreeing) & structure.valid, structure.valid),
         **_region_figures(comparison, cells),
+        "patch": comparison.patch.area,
+        "patch_solidity": comparison.patch.solidity,
+        "patch_elsewhere": comparison.patch.elsewhere,
         "sharpness_a": structure.sharpness_a,
         "sharpness_b": structure.sharpness_b,
     }
@@ -84,6 +99,12 @@ def _region_figures(comparison: Comparison, cells: float) -> dict[str, float]:
         "largest_is_redrawn": _share(largest & found.redrawn, largest),
         "largest_fills_its_hull": _fill(largest),
         "drawn_around": _share(around & found.drawn, around),
+        "label": _fill(largest) * _share(largest & found.recoloured, largest),
+        "replaced_elsewhere": float((found.replaced & found.core & ~largest).sum()) / cells,
+        "recoloured_elsewhere": float((found.recoloured & found.core & ~largest).sum()) / cells,
+        "replaced_on_its_ground": _share(
+            found.replaced & found.core & ~found.recoloured, found.replaced & found.core
+        ),
     }
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Pixels = npt.NDArray[np.uint8]
     Mask = npt.NDArray[np.bool_]
 
-COARSE_SIGMA_PX = 8.0
+COARSE_SIGMA_PX = 4.0
 """Light varies over more than this, drawing over less."""
 NOISE = 6.0
 """Grey levels of standard deviation that noise and compression give to what is flat."""
@@ -38,6 +38,8 @@ class Structure:
     valid: Mask
     correlation: Plane
     """Of the drawings, -1 to 1; near 0 where one or both have none."""
+    through: Plane
+    """How much of the fainter drawing the stronger one holds: 1 where more was laid over it."""
     texture_a: Plane
     """Contrast of the drawing, in grey levels, at a common sharpness."""
     texture_b: Plane
@@ -65,9 +67,11 @@ def compare_structure(a: Pixels, b: Pixels, valid: Mask) -> Structure:
     drawn_a, drawn_b = _equally_sharp(drawn_a, drawn_b, valid, sharpness)
     drawn_a, drawn_b = _equal_contrast(drawn_a, drawn_b, valid)
     power_a, power_b = _around(drawn_a * drawn_a), _around(drawn_b * drawn_b)
+    common, floor = _covariance(drawn_a, drawn_b), np.float32(NOISE**2)
     return Structure(
         valid=cells,
-        correlation=_correlation(drawn_a, drawn_b, power_a, power_b),
+        correlation=common / np.sqrt((power_a + floor) * (power_b + floor)),
+        through=common / (np.minimum(power_a, power_b) + floor),
         texture_a=np.sqrt(power_a),
         texture_b=np.sqrt(power_b),
         sharpness_a=sharpness[0],
@@ -136,14 +140,15 @@ def _equal_contrast(a: Plane, b: Plane, valid: Mask) -> tuple[Plane, Plane]:
     return a, b * np.float32(min(spread_a / spread_b, 3.0))
 
 
-def _correlation(a: Plane, b: Plane, power_a: Plane, power_b: Plane) -> Plane:
-    """(r, c) the best under shifts of b by whole pixels."""
+def _covariance(a: Plane, b: Plane) -> Plane:
+    """(r, c) the largest under shifts of b by whole pixels."""
     reach, (height, width) = SHIFT_PX, a.shape
     wide = cv2.copyMakeBorder(b, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
-    best = np.full(power_a.shape, -np.inf, np.float32)
+    best: Plane | None = None
     for down in range(2 * reach + 1):
         for right in range(2 * reach + 1):
             shifted = wide[down : down + height, right : right + width]
-            np.maximum(best, _around(cv2.multiply(a, shifted)), out=best)
-    floor = np.float32(NOISE**2)
-    return np.asarray(best / np.sqrt((power_a + floor) * (power_b + floor)), np.float32)
+            here = _around(cv2.multiply(a, shifted))
+            best = here if best is None else np.maximum(best, here)
+    assert best is not None
+    return best

@@ -20,12 +20,15 @@ const pairs = (() => {
   });
 })();
 
-const cards = core.groups.map(([members, from, links, weakest, moreMembers, moreLinks, leftOut], i) => ({
-  number: i + 1, group: true, members, pairs: pairs.slice(from, from + links),
-  weakest: weakest < 0 ? null : pairs[from + weakest], moreMembers, moreLinks, leftOut,
-}));
+const cards = core.groups.map(
+  ([members, from, links, weakest, moreMembers, moreLinks, leftOut], i) => ({
+    number: i + 1, group: true, members, pairs: pairs.slice(from, from + links),
+    weakest: weakest < 0 ? null : pairs[from + weakest], moreMembers, moreLinks, leftOut,
+  }),
+);
 pairs.slice(core.firstSingle).forEach((pair, i) => cards.push({
-  number: i + 1, group: false, members: [pair.a, pair.b], pairs: [pair], leftOutOf: core.leftOutOf[i],
+  number: i + 1, group: false, members: [pair.a, pair.b], pairs: [pair],
+  leftOutOf: core.leftOutOf[i],
 }));
 
 for (const card of cards) for (const pair of card.pairs) pair.card = card;
@@ -48,7 +51,8 @@ const thumbnailOf = blockReader("pictures", core.picturesABlock);
 
 function detailsOf(pair) {
   const [note, evidence, outlineA, outlineB, gridA, gridB] = detailRow(pair.row);
-  return { note, evidence, a: { outline: outlineA, grid: gridA }, b: { outline: outlineB, grid: gridB } };
+  const [a, b] = [{ outline: outlineA, grid: gridA }, { outline: outlineB, grid: gridB }];
+  return { note, evidence, a, b };
 }
 
 // Columns, rows and the level, 0 to 9, of each cell; null for a grid that agrees everywhere.

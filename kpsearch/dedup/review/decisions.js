@@ -50,7 +50,8 @@ function undo() {
 
 // A lone surrogate, a byte of a name that is not text, is written out as in pairs.csv.
 function csvField(text) {
-  const writable = text.replace(/\p{Surrogate}/gu, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
+  const spell = (unit) => `\\u${unit.charCodeAt(0).toString(16)}`;
+  const writable = text.replace(/\p{Surrogate}/gu, spell);
   return /[",\r\n]/.test(writable) ? `"${writable.replaceAll('"', '""')}"` : writable;
 }
 

@@ -1,7 +1,9 @@
 // Cards as elements. Names are only ever set as text.
 
 const SVG = "http://www.w3.org/2000/svg";
-const VERDICTS = [["same", "s", "Same"], ["variant", "v", "Variant"], ["different", "d", "Different"]];
+const VERDICTS = [
+  ["same", "s", "Same"], ["variant", "v", "Variant"], ["different", "d", "Different"],
+];
 const TINT = [217, 0, 133];
 const SOME_LINKS = 8;
 
@@ -26,14 +28,16 @@ function percent(logOdds) {
 }
 
 function byteSize(bytes) {
-  return bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+  if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(1)} MB`;
+  return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
 }
 
-// A name for the eye: the file's, and its folder small above it.
+// A name for the eye: the file's, and its folder small below it.
 function nameOf(picture) {
   const name = fileName(picture.shown);
   const folder = picture.shown.slice(0, picture.shown.length - name.length);
-  return [make("bdi", { class: "file" }, name), folder ? make("bdi", { class: "folder" }, folder) : null];
+  const below = folder ? make("bdi", { class: "folder" }, folder) : null;
+  return [make("bdi", { class: "file" }, name), below];
 }
 
 function drawPicture(picture) {
@@ -111,33 +115,40 @@ function drawVerdicts(pair, names) {
     type: "button", "data-verdict": verdict, "aria-pressed": String(now === verdict),
     "aria-keyshortcuts": key, class: verdict,
   }, text));
-  return make("span", { class: "verdicts", role: "group", "aria-label": `Decision on ${names}` }, ...buttons);
+  const label = `Decision on ${names}`;
+  return make("span", { class: "verdicts", role: "group", "aria-label": label }, ...buttons);
 }
 
 function drawEvidence(details) {
   const list = make("dl");
   core.evidence.forEach((name, i) => {
     const value = details.evidence[i];
-    if (value !== null) list.append(make("div", {}, make("dt", {}, name), make("dd", {}, String(value))));
+    if (value === null) return;
+    list.append(make("div", {}, make("dt", {}, name), make("dd", {}, String(value))));
   });
   return make("details", {}, make("summary", {}, "Evidence"), list);
 }
 
-// One pair: a line about it, and where it is open the two pictures side by side.
+// What is said of a pair in one line, which opens it, and what can be decided of it.
+function drawLine(card, pair, { open, one, other, note }) {
+  const weakest = card.weakest === pair && card.pairs.length > 1;
+  const notes = [note, weakest ? "the weakest link" : ""].filter((text) => text);
+  const odds = { class: "confidence", title: "Probability that merging the two is right" };
+  return make("div", { class: "line" },
+    make("button", { type: "button", class: "opener", "aria-expanded": String(open) },
+      make("span", { class: `badge ${kindOf(pair)}` }, core.relations[pair.relation]),
+      make("b", odds, percent(pair.logOdds)),
+      make("span", { class: "ends" }, `${one} – ${other}`),
+      make("span", { class: "words" }, inWords(pair, one, other)),
+      ...notes.map((text) => make("span", { class: "note" }, text))),
+    drawVerdicts(pair, `${one} and ${other}`));
+}
+
+// One pair, and where it is open its pictures side by side.
 function drawPair(card, pair, { open, labelOf }) {
   const details = detailsOf(pair);
   const [one, other] = [labelOf(pair.a), labelOf(pair.b)];
-  const relation = core.relations[pair.relation];
-  const line = make("div", { class: "line" },
-    make("button", { type: "button", class: "opener", "aria-expanded": String(open) },
-      make("span", { class: `badge ${kindOf(pair)}` }, relation),
-      make("b", { class: "confidence", title: "Probability that merging the two is right" }, percent(pair.logOdds)),
-      make("span", { class: "ends" }, `${one} – ${other}`),
-      make("span", { class: "words" }, inWords(pair, one, other)),
-      details.note ? make("span", { class: "note" }, details.note) : null,
-      card.weakest === pair && card.pairs.length > 1
-        ? make("span", { class: "note" }, "the weakest link") : null),
-    drawVerdicts(pair, `${one} and ${other}`));
+  const line = drawLine(card, pair, { open, one, other, note: details.note });
   const row = make("li", { class: "pair", id: `pair-${pair.row}`, tabindex: "-1" }, line);
   if (open) {
     const keeper = card.group ? card.members[0] : -1;
@@ -156,8 +167,8 @@ function headingOf(card) {
     return [`Group ${card.number}`, `${plural(members, "picture")}, ${byteSize(spare)} to spare`];
   }
   const of = card.leftOutOf;
-  const why = of.length ? `left out of ${of.length > 1 ? "groups" : "group"} ${of.join(" and ")}` : "not merged";
-  return [`Pair ${card.number}`, why];
+  const groups = `${of.length > 1 ? "groups" : "group"} ${of.join(" and ")}`;
+  return [`Pair ${card.number}`, of.length ? `left out of ${groups}` : "not merged"];
 }
 
 function drawRest(card, shown) {
@@ -165,9 +176,9 @@ function drawRest(card, shown) {
   if (card.moreMembers) rest.push(`${plural(card.moreMembers, "more picture")} in groups.json`);
   if (card.moreLinks) rest.push(`${plural(card.moreLinks, "more pair")} in pairs.csv`);
   if (card.leftOut) rest.push(`${plural(card.leftOut, "link")} to pictures outside left out`);
-  const hidden = card.pairs.length - shown;
-  const more = hidden
-    ? make("button", { type: "button", class: "more" }, `Show ${plural(hidden, "more pair")}`) : null;
+  const hidden = plural(card.pairs.length - shown, "more pair");
+  const more = card.pairs.length > shown
+    ? make("button", { type: "button", class: "more" }, `Show ${hidden}`) : null;
   return more || rest.length ? make("p", { class: "rest" }, more, rest.join("; ")) : null;
 }
 

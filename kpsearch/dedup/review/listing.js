@@ -35,7 +35,8 @@ let ranked = null;
 function ranks() {
   if (ranked) return ranked;
   const rows = pictures.map((picture, row) => row);
-  rows.sort((one, other) => (pathOf(one) < pathOf(other) ? -1 : pathOf(one) > pathOf(other) ? 1 : 0));
+  const after = (one, other) => pathOf(one) > pathOf(other);
+  rows.sort((one, other) => after(one, other) - after(other, one));
   ranked = new Float64Array(rows.length);
   rows.forEach((row, rank) => { ranked[row] = rank; });
   return ranked;
@@ -53,7 +54,7 @@ function sorted(list, order) {
 // The cards, each told its place, and the pairs at which the keys stop.
 function listCards(filter) {
   const fits = pairFilter(filter);
-  const free = filter.relation === "" && filter.low <= 0 && filter.high >= 100 && filter.decided === "";
+  const free = filter.relation + filter.decided === "" && filter.low <= 0 && filter.high >= 100;
   const text = searchable(filter.text);
   const list = sorted(
     cards.filter((card) => (filter.kind === "" || card.group === (filter.kind === "group"))

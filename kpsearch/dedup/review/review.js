@@ -1,9 +1,9 @@
 // The page at work: filters, pages, keys, decisions.
 
 const PAGE_CARDS = 50;
+const FIRST_CARDS = 2; // drawn at once, the others as they come near the screen
 const element = (id) => document.getElementById(id);
 const tools = element("tools");
-// Cards are drawn when they come near the screen, and all for the printer.
 const nearing = new IntersectionObserver((entries) => {
   entries.filter((entry) => entry.isIntersecting).forEach((entry) => fill(entry.target));
 }, { rootMargin: "600px" });
@@ -30,8 +30,9 @@ function showPage(number) {
   const first = page * PAGE_CARDS;
   drawn = listing.list.slice(first, first + PAGE_CARDS);
   nearing.disconnect();
-  element("cards").replaceChildren(...drawn.map(drawStub));
-  for (const stub of element("cards").children) nearing.observe(stub);
+  element("cards").replaceChildren(
+    ...drawn.map((card, place) => (place < FIRST_CARDS ? drawCard(card) : drawStub(card))));
+  document.querySelectorAll(".stub").forEach((stub) => nearing.observe(stub));
   const pages = Math.ceil(listing.list.length / PAGE_CARDS);
   element("pages").hidden = pages < 2;
   element("place").textContent = `Page ${page + 1} of ${thousands.format(pages)}`;
@@ -60,10 +61,11 @@ function showCounts() {
   const singles = listing.list.length - groups;
   const open = listing.stops.reduce((sum, pair) => sum + isOpen(pair), 0);
   const lost = stored ? "" : " This browser keeps nothing: export before you leave.";
+  const listed = `${plural(groups, "group")} and ${plural(singles, "pair")} listed`;
+  const taken = thousands.format(decided.size);
+  const decisions = `${plural(open, "decision")} open, ${taken} taken here`;
   element("count").textContent = listing.list.length
-    ? `${plural(groups, "group")} and ${plural(singles, "pair")} listed, ${plural(open, "decision")} open, `
-      + `${thousands.format(decided.size)} taken here.${lost}`
-    : "Nothing is like this. Ask for less above.";
+    ? `${listed}, ${decisions}.${lost}` : "Nothing is like this. Ask for less above.";
   element("undo").disabled = log.length === 0;
   element("export").disabled = decided.size === 0;
 }

@@ -67,8 +67,8 @@ def select(
     cards = zip(groups[:MOST_GROUPS], links.within, strict=False)
     left_out = {ends for group in groups for ends in group.left_out}
     waiting = sorted(
-        links.outside, key=lambda pair: (pair.verdict is not None, _ends(pair) not in left_out)
-        + _need(pair)
+        links.outside,
+        key=lambda pair: (pair.verdict is not None, _ends(pair) not in left_out, *_need(pair)),
     )
     return Selection(
         tuple(_card(group, within, entries) for group, within in cards),
@@ -89,7 +89,7 @@ def same_bytes(pair: JudgedPair, entries: Sequence[Entry]) -> bool:
 def _card(group: Group, links: Sequence[JudgedPair], entries: Sequence[Entry]) -> GroupCard:
     ordered = sorted(
         links,
-        key=lambda pair: (same_bytes(pair, entries), pair.verdict is not None) + _need(pair),
+        key=lambda pair: (same_bytes(pair, entries), pair.verdict is not None, *_need(pair)),
     )
     return GroupCard(
         group,

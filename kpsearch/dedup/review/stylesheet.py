@@ -121,7 +121,8 @@ dialog::backdrop { background: rgb(0 0 0 / 45%); }
   .card { padding: 1rem; }
 }
 @media print {
-  .tools, .pages, .count, .verdicts button:not([aria-pressed="true"]), .more { display: none; }
+  .tools, .pages, .count, .more, details:not([open]),
+  .verdicts button:not([aria-pressed="true"]) { display: none; }
   .pair[aria-current] { box-shadow: none; background: none; }
   .grid, .badge, .keep { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   .faces img { max-height: 6cm; }

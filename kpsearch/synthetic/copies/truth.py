@@ -64,7 +64,7 @@ def _pair(spec: DedupSpec, a: PlannedPicture, b: PlannedPicture) -> TruePair | N
         return _copies(a, b)
     if one.line == other.line:
         return _variants(a, b)
-    if a.base.part and a.base.part_number == b.base.part_number:
+    if a.base.part and a.base.part == b.base.part:
         return TruePair(a.path, b.path, "shared-part", f"shared {a.base.part}", 0)
     if _relation(a) in _WHOLE and _relation(b) in _WHOLE:
         return TruePair(a.path, b.path, "shared-part", "shared brand", 0)

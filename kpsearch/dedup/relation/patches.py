@@ -1,0 +1,96 @@
+"""Patches laid over a picture: one solid region of difference, and nothing beside it.
+
+A label, a badge or a hand in front of the lens hides what is below it and nothing else; other text
+or artwork differs in strokes and outlines, which fill little of their hull.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from kpsearch.dedup.relation.structure import by_cells
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Pixels = npt.NDArray[np.uint8]
+    Mask = npt.NDArray[np.bool_]
+    Plane = npt.NDArray[np.float32]
+
+DIFFERS = 30.0
+"""Grey levels of a channel, after light."""
+SPREADS = 4.0
+"""Times the median difference of a pair, for poor pictures."""
+ROUNDS = 4
+LARGEST_GAIN = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """The largest connected difference of two pictures, and the others."""
+
+    area: float
+    """Share of the core."""
+    solidity: float
+    """Share of its convex hull that it fills, holes included; 0 where there is no difference."""
+    elsewhere: float
+    """Share of the core that differs outside the hull."""
+
+
+def largest_patch(a: Pixels, b: Pixels, core: Mask) -> Patch:
+    """Of pictures (h, w, 3) BGR in one frame, within the cells ``core`` (r, c)."""
+    inside = cv2.resize(
+        core.astype(np.uint8), (a.shape[1] // 2, a.shape[0] // 2), interpolation=cv2.INTER_NEAREST
+    )
+    if not inside.any():
+        return Patch(0.0, 0.0, 0.0)
+    differs = _differences(a, b, core) & (inside > 0)
+    opened = cv2.morphologyEx(
+        differs.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)
+    )
+    contours, _ = cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    whole = float(inside.sum())
+    if not contours:
+        return Patch(0.0, 0.0, 0.0)
+    largest = max(contours, key=cv2.contourArea)
+    hull = cv2.convexHull(largest)
+    within = cv2.fillConvexPoly(np.zeros_like(inside), hull, 1)
+    filled = cv2.drawContours(np.zeros_like(inside), [largest], -1, 1, cv2.FILLED)
+    return Patch(
+        area=float(filled.sum()) / whole,
+        solidity=float(filled.sum()) / max(float(within.sum()), 1.0),
+        elsewhere=float((opened & ~within & 1).sum()) / whole,
+    )
+
+
+def _differences(a: Pixels, b: Pixels, core: Mask) -> Mask:
+    """(h/2, w/2) where a channel differs after the likeliest gain and offset of each."""
+    half = (a.shape[1] // 2, a.shape[0] // 2)
+    small = [
+        cv2.resize(pixels, half, interpolation=cv2.INTER_AREA).astype(np.float32)
+        for pixels in (a, b)
+    ]
+    cells = [by_cells(pixels.astype(np.float32))[core].astype(np.float64) for pixels in (a, b)]
+    fits = [_fitted(cells[0][:, c], cells[1][:, c]) for c in range(3)]
+    gains, offsets = np.array(fits, np.float32).T
+    apart = cv2.blur(np.abs(small[0] * gains + offsets - small[1]), (3, 3)).max(axis=2)
+    usual = float(np.median(apart))
+    return np.asarray(apart > max(DIFFERS, SPREADS * usual))
+
+
+def _fitted(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Gain and offset of y = gain x + offset by least absolute deviations."""
+    weights, gain, offset = np.ones(len(x)), 1.0, 0.0
+    for _ in range(ROUNDS):
+        share = weights / weights.sum()
+        mean_x, mean_y = share @ x, share @ y
+        spread = share @ (x - mean_x) ** 2 + 25.0
+        along = share @ ((x - mean_x) * (y - mean_y)) + 25.0
+        gain = float(np.clip(along / spread, 1 / LARGEST_GAIN, LARGEST_GAIN))
+        offset = float(mean_y - gain * mean_x)
+        weights = 1 / np.maximum(np.abs(y - gain * x - offset), 3.0)
+    return gain, offset
