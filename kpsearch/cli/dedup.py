@@ -61,9 +61,10 @@ decisions_option = click.option(
 def dedup(ctx: click.Context, /, **given: Any) -> None:
     """Find the duplicates of a catalogue, and say what each pair is.
 
-    Writes pairs.csv, groups.json and review.html to REPORT. Run again after an interrupt, it goes on
-    where it was; run again with another --precision or --keep, or after `dedup decide`, it concludes
-    anew from what it has found. Exit status 8 says that there are duplicates, 0 that there are none.
+    Writes pairs.csv, groups.json and review.html to REPORT. Run again after an interrupt, it goes
+    on where it was; run again with another --precision or --keep, or after `dedup decide`, it
+    concludes anew from what it has found. Exit status 8 says that there are duplicates, 0 that
+    there are none.
     """
     if ctx.invoked_subcommand is not None:
         return

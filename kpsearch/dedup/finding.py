@@ -3,7 +3,8 @@
 1. Candidates of every picture, by its rarest words, as it is and as in a mirror.
 2. Pairs whose perceptual hashes are near.
 3. Geometry of each pair, in whichever direction it was found, once.
-4. Neighbours of neighbours: where geometry verifies a with b and b with c, a and c are looked at too.
+4. Neighbours of neighbours: where geometry verifies a with b and b with c, it is asked about a
+   and c, too.
 
 Pictures of the same bytes as an earlier one are left out of all this: what holds for that one holds
 for them.
@@ -120,9 +121,7 @@ def _unique(pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return np.unique(pairs.reshape(-1, 3), axis=0)
 
 
-def _unasked(
-    pairs: npt.NDArray[np.int64], asked: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
+def _unasked(pairs: npt.NDArray[np.int64], asked: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """(m, 3) those of ``pairs`` that are not among the ``asked``, rising."""
     known = set(map(tuple, asked.tolist()))
     new = [pair for pair in _unique(pairs).tolist() if tuple(pair) not in known]
@@ -141,9 +140,7 @@ def _verified(
     chunks = [pairs[low : low + PAIRS_A_CHUNK] for low in range(0, len(pairs), PAIRS_A_CHUNK)]
     work = partial(verified, place)
     told = partial(progress, stage)
-    return joined(
-        in_chunks(journal, stage, work, chunks, n_jobs=n_jobs, progress=told), NO_PAIRS
-    )
+    return joined(in_chunks(journal, stage, work, chunks, n_jobs=n_jobs, progress=told), NO_PAIRS)
 
 
 def _neighbours_of_neighbours(pairs: Arrays, catalogue: Catalogue) -> npt.NDArray[np.int64]:

@@ -1,8 +1,8 @@
 """One generation of an index, held for as long as a job takes.
 
-Segments are never changed, only removed once they are merged: a second name for each of their files,
-in a folder of the job's own, keeps them. Workers open that folder as an index, whatever is added to
-the index or merged in it meanwhile.
+Segments are never changed, only removed once they are merged: a second name for each of their
+files, in a folder of the job's own, keeps them. Workers open that folder as an index, whatever is
+added to the index or merged in it meanwhile.
 """
 
 from __future__ import annotations

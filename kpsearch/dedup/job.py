@@ -1,6 +1,7 @@
 """A whole job of deduplication: hold the index, find pairs, judge them, group them.
 
-All it makes on the way lies in a folder of its own, so that a job that is killed goes on where it was.
+All it makes on the way lies in a folder of its own, so that a job that is killed goes on where it
+was.
 """
 
 from __future__ import annotations
@@ -77,8 +78,8 @@ class Outcome:
 class Job:
     """One catalogue, or a batch against a fixed one, and a folder to work in.
 
-    A context manager. Raises `IndexLocked` where another process works in the folder, `IndexMissing`,
-    `IndexDamaged`, and `IndexMismatch` for two indexes whose words differ.
+    A context manager. Raises `IndexLocked` where another process works in the folder,
+    `IndexMissing`, `IndexDamaged`, and `IndexMismatch` for two indexes whose words differ.
     """
 
     def __init__(
@@ -142,9 +143,7 @@ class Job:
         """What the pictures of those pairs are to each other, and those of the same bytes."""
         tasks = self._tasks()
         told = partial(self._timed, "comparing pictures")
-        pairs = judge(
-            tasks, self._journal, n_jobs=self._n_jobs, limits=self._limits, progress=told
-        )
+        pairs = judge(tasks, self._journal, n_jobs=self._n_jobs, limits=self._limits, progress=told)
         parts = [of_a_part(pair) for pair in self.found.pairs if only_a_part(pair)]
         return _best_of_each(pairs + parts + self._exact())
 
@@ -182,7 +181,7 @@ class Job:
         self._progress(stage, done, total)
 
     def _tasks(self) -> list[Task]:
-        """A pair that geometry verifies, or of little texture and near in their perceptual hashes."""
+        """Pairs that geometry verifies, and near in perceptual hash those of little texture."""
         entry, few = self._entry, self.catalogue.keypoint_counts < FEW_KEYPOINTS
         opened = [pair for pair in self.found.pairs if not only_a_part(pair)]
         tasks = [Task(entry(pair.a), entry(pair.b), pair) for pair in opened]
@@ -197,11 +196,13 @@ class Job:
         if catalogue.fixed is None:
             return within
         hashes = catalogue.content_hashes
-        fixed = {hashes[n].tobytes(): n for n in range(len(catalogue) - 1, catalogue.asking - 1, -1)}
+        fixed = {
+            hashes[n].tobytes(): n for n in range(len(catalogue) - 1, catalogue.asking - 1, -1)
+        }
         across = [
             exact(number, fixed[key])
-            for number in np.flatnonzero(first[: catalogue.asking] == np.arange(catalogue.asking))
-            if (key := hashes[number].tobytes()) in fixed
+            for number in np.flatnonzero(first == np.arange(len(first))).tolist()
+            if number < catalogue.asking and (key := hashes[number].tobytes()) in fixed
         ]
         return within + across
 
@@ -214,8 +215,9 @@ class Job:
         if self.catalogue.keeps_sketches:
             return ()
         return (
-            "an index made by an earlier version keeps no perceptual hashes and no mirror sketches: "
-            "mirrored copies, and copies without texture, are not found; index the pictures anew",
+            "an index made by an earlier version keeps no perceptual hashes and no mirror "
+            "sketches: mirrored copies, and copies without texture, are not found; index the "
+            "pictures anew",
         )
 
 

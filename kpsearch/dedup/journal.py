@@ -27,7 +27,8 @@ class Journal(Ledger):
         super().__init__(
             path,
             "job (identity TEXT NOT NULL)",
-            "results (stage TEXT, chunk INTEGER, content BLOB NOT NULL, PRIMARY KEY (stage, chunk))",
+            "results (stage TEXT, chunk INTEGER, content BLOB NOT NULL, "
+            "PRIMARY KEY (stage, chunk))",
         )
 
     def claim(self, identity: str) -> None:
@@ -53,7 +54,7 @@ class Journal(Ledger):
     def add(self, stage: str, chunk: int, results: Arrays) -> None:
         """Keep the results of a chunk."""
         content = io.BytesIO()
-        np.savez(content, **results)
+        np.savez(content, allow_pickle=False, **results)
         self.write("INSERT INTO results VALUES (?, ?, ?)", stage, chunk, content.getvalue())
 
 

@@ -1,4 +1,4 @@
-"""What the pairs of a job are to each other: pictures are opened here, in processes that may die."""
+"""What the pairs of a job are to each other; pictures are opened, in processes that may die."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ near say nothing."""
 FEW_MATCHED = 0.06
 FEW_INLIERS = 12.0
 NEAR_BACKGROUND = 20.0
-"""Of 1,000 pairs of one instance (UKBench, SMVS) 1 in 100 has all of matched share, effective inliers
-and score below these, of pairs of generated packs with nothing but letters in common 7 in 10."""
+"""Of 1,000 pairs of one instance (UKBench, SMVS) 1 in 100 has all of matched share, effective
+inliers and score below these, of pairs of generated packs with nothing but letters in common 7 in
+10."""
 PART_LOG_ODDS = -6.0
 UNPROVEN_LOG_ODDS = -3.0
 SURE_LOG_ODDS = 50.0
@@ -102,7 +103,7 @@ def of_a_part(pair: VerifiedPair) -> JudgedPair:
 
 
 def exact_pairs(first_alike: npt.NDArray[np.int64]) -> list[JudgedPair]:
-    """(n,) the first picture of the same bytes of each: a pair for each one that is not the first."""
+    """A pair for each picture that is not the ``first_alike`` (n,) of its bytes, with that one."""
     again = np.flatnonzero(first_alike != np.arange(len(first_alike)))
     return [exact(int(first_alike[number]), number) for number in again.tolist()]
 
@@ -128,7 +129,7 @@ def _isolated(
     n_jobs: int,
     chunk_size: int,
 ) -> Iterator[Arrays]:
-    """``work`` of each task; of one that its process did not survive, that it could not be judged."""
+    """``work`` of each task; of one that its process did not survive, that it was not judged."""
     results = map_in_order(
         work, tasks, isolated=limits, n_jobs=n_jobs, chunk_size=chunk_size * PAIRS_AT_A_TIME
     )

@@ -121,6 +121,6 @@ def _precision(acceptance: Acceptance, options: DedupOptions) -> str:
         return f"{text}; nobody has decided any of the merged pairs"
     low, high = observed.interval
     return (
-        f"{text}; of {observed.decided} merged pairs that people decided {observed.right} are right "
-        f"({observed.precision:.3f}; 95% between {low:.3f} and {high:.3f})"
+        f"{text}; of {observed.decided} merged pairs that people decided, {observed.right} are "
+        f"right ({observed.precision:.3f}; 95% between {low:.3f} and {high:.3f})"
     )

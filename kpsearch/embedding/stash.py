@@ -1,7 +1,7 @@
 """Vectors kept on disk while a job makes them, so that one that is killed loses only the last few.
 
-A vector is kept under a hash of all that it follows from, so what an earlier run left is found again
-by asking for it, and a changed picture or another model simply is not there.
+A vector is kept under a hash of all that it follows from, so what an earlier run left is found
+again by asking for it, and a changed picture or another model simply is not there.
 """
 
 from __future__ import annotations

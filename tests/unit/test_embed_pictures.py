@@ -15,14 +15,14 @@ import cv2
 import numpy as np
 import pytest
 
+from kpsearch import ledger
 from kpsearch.comparison import read_embeddings
 from kpsearch.embedding import Embedder, embed_pictures
-from kpsearch import ledger
 from kpsearch.embedding.archive import write_embeddings
 from kpsearch.embedding.stash import Stash
-from kpsearch.ledger import COMMIT_ROWS
 from kpsearch.errors import IndexLocked, KpsearchError, WrongFolder
 from kpsearch.images import read_image
+from kpsearch.ledger import COMMIT_ROWS
 from kpsearch.options import EmbeddingFacts, EmbeddingOptions
 from tests.models import CHANNELS, channel_means, convolution, save
 from tests.textures import textured

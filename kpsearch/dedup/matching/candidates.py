@@ -70,7 +70,7 @@ def candidates_of(
 
 
 def rarest(points: Points, frequency: npt.NDArray[np.int64], postings: int) -> Points:
-    """The keypoints of the rarest words whose posting lists hold ``postings`` together; one at least."""
+    """The keypoints of the rarest words, whose lists hold ``postings`` together; one at least."""
     lengths = frequency[points.words]
     order = np.argsort(lengths, kind="stable")
     count = int(np.searchsorted(np.cumsum(lengths[order]), postings, side="right"))

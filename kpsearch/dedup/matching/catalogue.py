@@ -1,4 +1,4 @@
-"""The pictures of a job, numbered: those of one index, or of a batch and of what it is compared with."""
+"""The pictures of a job, numbered: of one index, or of a batch and what it is compared with."""
 
 from __future__ import annotations
 
@@ -81,7 +81,8 @@ class Catalogue:
     def barred(self) -> npt.NDArray[np.bool_]:
         """(slots,) of the gallery: deleted, or the same bytes as one before."""
         numbers = self.numbers
-        return (numbers < 0) | (self.first_alike[numbers] != numbers)
+        again = self.first_alike[numbers] != numbers
+        return np.asarray((numbers < 0) | again)
 
     @cached_property
     def sizes(self) -> npt.NDArray[np.int64]:
@@ -126,5 +127,8 @@ class Catalogue:
 
 def _content_hashes(snapshot: Snapshot) -> npt.NDArray[np.void]:
     """(slots,) of the picture in each."""
-    columns = [np.empty((0, 16), np.uint8), *(s.array("images/content_hash") for s in snapshot.segments)]
+    columns = [
+        np.empty((0, 16), np.uint8),
+        *(s.array("images/content_hash") for s in snapshot.segments),
+    ]
     return np.ascontiguousarray(np.concatenate(columns)).view(np.dtype((np.void, 16))).ravel()

@@ -1,4 +1,4 @@
-"""Tentative correspondences of two pictures of an index: keypoints of one word, alike in signature."""
+"""Tentative correspondences of two indexed pictures: keypoints of one word, near in signature."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ def join(a: Points, b: Points, threshold: int) -> Joined:
     start, stop = (np.searchsorted(held, a.words, side=side) for side in ("left", "right"))
     found = hamming_matches(b.signatures[order], start, stop, a.signatures, threshold)
     return Joined(
-        a.numbers[found.lists], b.numbers[order[found.postings]], a.words[found.lists], found.distances
+        a.numbers[found.lists],
+        b.numbers[order[found.postings]],
+        a.words[found.lists],
+        found.distances,
     )
 
 
@@ -55,7 +58,8 @@ def correspond(
 ) -> Correspondences:
     """The pairs made one to one, weighed by how hardly chance would give them.
 
-    See `kpsearch.scoring.likelihood`; ``a`` and ``b`` are the frames of all keypoints of the pictures.
+    See `kpsearch.scoring.likelihood`; ``a`` and ``b`` are the frames of all keypoints of the
+    pictures.
     """
     share = facts.word_share[joined.word]
     alarms = np.maximum(share * len(b) * facts.chance[joined.distance], SMALLEST)

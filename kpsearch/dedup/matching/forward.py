@@ -1,8 +1,8 @@
 """An inverted file turned round: the words and signatures of a picture's keypoints, side by side.
 
 Posting lists answer which pictures have a word; deduplication asks every picture for its words.
-The lists of each segment are gone through once and scattered to two flat files, by the number of the
-keypoint: 12 bytes each, which workers map into memory.
+The lists of each segment are gone through once and scattered to two flat files, by the number of
+the keypoint: 12 bytes each, which workers map into memory.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _scatter(segment: Segment, word_path: Path, signature_path: Path) -> Iterato
     for low in range(0, postings, BLOCK_POSTINGS):
         high = min(low + BLOCK_POSTINGS, postings)
         keypoint = segment.keypoint[low:high]
-        segment.image_of(keypoint[keypoint.argmax(keepdims=True)])  # raises for one out of range
+        segment.image_of(keypoint.max(keepdims=True))  # raises for one out of range
         word = np.searchsorted(segment.start, np.arange(low, high), side="right") - 1
         words[keypoint] = word
         signatures[keypoint] = segment.signature[low:high]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kpsearch.dedup.matching.forward import Forward
     from kpsearch.index import Snapshot
 
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Points:
     """n keypoints of a picture, or what a mirror shows of n of them."""

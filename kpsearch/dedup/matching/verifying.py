@@ -59,7 +59,8 @@ class Verifier:
     def verified(self, number: int, others: Sequence[tuple[int, bool]]) -> list[Found]:
         """Those of some pictures, mirrored or not, that it has more in common with than chance.
 
-        That is as in `kpsearch.search.shortlist.is_verified`, among all that a whole catalogue tries.
+        That is as in `kpsearch.search.shortlist.is_verified`, among all that a whole catalogue
+        tries.
         """
         found = []
         for flag in (False, True):
