@@ -30,7 +30,7 @@ from dedup_bench.hashes import PEERS, NotInstalled, hash_scores
 from dedup_bench.labelled import LabelledSet, read_dedup_set
 from dedup_bench.measures import ScoredPairs
 from dedup_bench.real_set import real_set
-from dedup_bench.tables import set_tables
+from dedup_bench.tables import errors_text, set_tables
 
 from kpsearch.errors import KpsearchError
 from kpsearch.parallel import single_threaded
@@ -68,6 +68,10 @@ def measure(truth: LabelledSet, given: argparse.Namespace, root: Path) -> SetFig
             print(f"skipped {name}: {missing}", flush=True)
     with tempfile.TemporaryDirectory(prefix="judging-", dir=root) as folder:
         judgement = judge_set(truth, Path(folder), precision=given.precision, n_jobs=given.jobs)
+    if given.errors is not None:
+        given.errors.mkdir(parents=True, exist_ok=True)
+        text = errors_text(truth, judgement)
+        (given.errors / f"{truth.name}.csv").write_text(text, encoding="utf-8")
     return figures(truth, judgement, peers)
 
 
@@ -85,6 +89,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=-1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, help="make pictures and indexes here, and keep them")
+    parser.add_argument("--errors", type=Path, help="folder for a CSV of each set's wrong pairs")
     parser.add_argument("--json", type=Path, help="write all figures here")
     given = parser.parse_args(arguments)
     if given.quick:

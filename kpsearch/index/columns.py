@@ -33,7 +33,7 @@ TEXT_COLUMNS = ("images/path", "images/category", "images/warning")
 EMBEDDING = "images/embedding"
 """(images, d) float16, of unit length or zeros; only in an index made with a deep model."""
 
-SKETCH_KEYPOINTS = 64
+SKETCH_KEYPOINTS = 56
 """Most of a picture's keypoints that a sketch knows in the mirror: 14 bytes each."""
 SKETCH_COLUMNS: Mapping[str, Column] = {
     "images/perceptual_hash": (np.uint64, ()),

@@ -193,6 +193,7 @@ def _optional_columns(parts: Sequence[Part]) -> dict[str, Stream]:
 
     An index has each in all its segments or in none.
     """
+    parts = [part for part in parts if part.images]
     images = sum(part.images for part in parts)
 
     def column(name: str) -> Iterator[npt.NDArray[Any]]:
@@ -200,7 +201,7 @@ def _optional_columns(parts: Sequence[Part]) -> dict[str, Stream]:
 
     streams = {}
     for name in OPTIONAL_COLUMNS:
-        if images and all(part.segment.holds(name) for part in parts):
+        if parts and all(part.segment.holds(name) for part in parts):
             first = parts[0].segment.array(name)
             shape = (images, *first.shape[1:])
             streams[name] = Stream(first.dtype, shape, _Repeatable(partial(column, name)))

@@ -6,12 +6,17 @@ import cv2
 import numpy as np
 import pytest
 
-from kpsearch.features import extract_features, make_extractor, mirrored_keypoints
+from kpsearch.features import (
+    extract_features,
+    installed_extractors,
+    make_extractor,
+    mirrored_keypoints,
+)
 from kpsearch.images import mirror
 from kpsearch.options import FeatureOptions
 from kpsearch.types import Features, ImageSize
 from tests.contract.extraction import expectation
-from tests.textures import as_image, flat, textured
+from tests.textures import Grey, as_image, flat, textured
 
 MOST = 64
 
@@ -29,13 +34,19 @@ def places(features: Features, rows: np.ndarray, seen: Features) -> np.ndarray:
     return np.linalg.norm(there[:, None] - seen.xy, axis=2)
 
 
-@pytest.mark.parametrize("upright", [False, True])
 @pytest.mark.parametrize("seed", [2, 3])
-def test_descriptors_in_the_mirror_are_those_of_the_mirror_image(name, seed, upright):
-    if upright and not expectation(name).upright:
-        pytest.skip("has no upright mode")
+def test_descriptors_in_the_mirror_are_those_of_the_mirror_image(name, seed):
+    assert_seen_in_the_mirror(name, textured(seed), upright=False)
+
+
+@pytest.mark.parametrize("name", [n for n in installed_extractors() if expectation(n).upright])
+def test_so_are_those_of_upright_keypoints(name):
+    assert_seen_in_the_mirror(name, textured(2), upright=True)
+
+
+def assert_seen_in_the_mirror(name: str, pixels: Grey, *, upright: bool) -> None:
     options = FeatureOptions(name, max_keypoints=500, upright=upright)
-    picture = as_image(textured(seed))
+    picture = as_image(pixels)
     features, seen = (extract_features(image, options) for image in (picture, mirror(picture)))
     found = mirrored_keypoints(picture, features, options, most=MOST)
     assert len(found.rows) == MOST

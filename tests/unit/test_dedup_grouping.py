@@ -74,7 +74,8 @@ def test_of_two_crops_that_have_nothing_in_common_the_surer_joins():
 
 def test_a_crop_stays_out_that_lacks_a_link_with_one_of_the_crops_inside():
     pairs = [link(0, crop, 5.0 - crop / 9, WHOLE) for crop in (1, 2, 3)]
-    assert members([*pairs, link(1, 2, 5.0), link(1, 3, 4.0)], 4) == [(0, 1, 2)]
+    overlaps = [link(1, 2, 5.0, WHOLE), link(1, 3, 4.0, WHOLE)]
+    assert members([*pairs, *overlaps], 4) == [(0, 1, 2)]
 
 
 def test_a_crop_that_is_linked_with_most_copies_of_a_picture_joins_them():

@@ -1,11 +1,14 @@
-"""The figures of a set as text."""
+"""The figures of a set as text, and its errors as CSV."""
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
 
+from dedup_bench.engine import Judgement
 from dedup_bench.figures import NOT_FOUND, Recalls, SetFigures
-from dedup_bench.labelled import DIFFERENT, LOOK_ALIKE
+from dedup_bench.labelled import DIFFERENT, LOOK_ALIKE, LabelledPair, LabelledSet
 from dedup_bench.measures import PRECISIONS
 
 from kpsearch.dedup.records import Relation
@@ -94,3 +97,43 @@ def _told(found: SetFigures) -> list[str]:
 
 def _percent(part: int, whole: int) -> str:
     return f"{part / whole:.2%}" if whole else "none"
+
+
+ERROR_COLUMNS = ("path_a", "path_b", "true", "transformation", "strength", "told", "log_odds")
+
+
+def errors_text(truth: LabelledSet, judgement: Judgement) -> str:
+    """As CSV: pairs merged that should not be, the surest first, then pairs missed.
+
+    What is ignored is neither.
+    """
+    listed = {(pair.a, pair.b): pair for pair in truth.pairs}
+    told = {(pair.a, pair.b): pair for pair in judgement.pairs}
+    merged = {
+        (pair.a, pair.b): -pair.log_odds
+        for pair, accepted in zip(judgement.pairs, judgement.accepted, strict=True)
+        if accepted
+    }
+    wrong = [key for key in merged if key not in listed or not _is_right(listed[key])]
+    missed = [key for key, pair in listed.items() if pair.merges and key not in merged]
+    sheet = io.StringIO()
+    rows = csv.writer(sheet, lineterminator="\n")
+    rows.writerow(ERROR_COLUMNS)
+    for a, b in [*sorted(wrong, key=merged.__getitem__), *missed]:
+        true, found = listed.get((a, b)), told.get((a, b))
+        rows.writerow(
+            (
+                *(truth.paths[a], truth.paths[b]),
+                *(
+                    (true.relation, true.transformation, true.strength)
+                    if true
+                    else (DIFFERENT, "", "")
+                ),
+                *((found.relation, f"{found.log_odds:.2f}") if found else (NOT_FOUND, "")),
+            )
+        )
+    return sheet.getvalue()
+
+
+def _is_right(pair: LabelledPair) -> bool:
+    return pair.merges or pair.relation == IGNORE

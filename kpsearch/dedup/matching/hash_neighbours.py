@@ -2,9 +2,9 @@
 
 Multi-index hashing (Norouzi, Punjani & Fleet, "Fast Search in Hamming Space with Multi-Index
 Hashing", CVPR 2012, §3): the 64 bits are dealt out to m parts. Two hashes within r bits of each
-other are within ⌊r/m⌋ in some part, and even within one less in all but r mod m + 1 of the parts
-(Proposition 2). So each hash is compared with those only whose part is so near to its own, which
-are looked up, part by part, under every change of so few bits.
+other are within ⌊r/m⌋ bits in one of the first r mod m + 1 parts, or within one less in one of the
+others: else they would differ in more than r. So each hash is compared with those only that are so
+near in a part, which are looked up, part by part, under every change of so few bits.
 
 A catalogue has placeholders, hundreds of pictures of nearly one hash. Equal hashes are looked up
 once, and the pictures that share a part are compared with the first ``CROWD`` of them only: work

@@ -58,9 +58,14 @@ def frames_of(snapshot: Snapshot, slot: int) -> Frames:
     return Frames(found.xy, found.scale, found.angle_rad)
 
 
-def mirrored_frames(frames: Frames, width: int) -> Frames:
-    """As in a mirror: x becomes ``width`` - 1 - x, and an orientation π less it."""
+def mirrored_frames(frames: Frames, width: int, *, upright: bool = False) -> Frames:
+    """As in a mirror: x becomes ``width`` - 1 - x, and an orientation π less it.
+
+    Keypoints that are left ``upright`` are so in the mirror, too.
+    """
     xy = frames.xy * np.array([-1, 1], np.float32) + np.array([width - 1, 0], np.float32)
+    if upright:
+        return Frames(xy, frames.scale, frames.angle_rad)
     angle = np.mod(np.float32(np.pi) - frames.angle_rad, np.float32(2 * np.pi))
     return Frames(xy, frames.scale, angle)
 

@@ -71,9 +71,7 @@ class Verifier:
         return [f._replace(overlap=self._overlap(number, f)) for f in sure]
 
     def _verify(self, number: int, others: list[int], *, mirrored: bool) -> list[Found]:
-        own = self._frames(number)
-        if mirrored:
-            own = mirrored_frames(own, int(self._catalogue.sizes[number, 0]))
+        own = self._frames(number, mirrored=mirrored)
         pairs = [self._pairs(number, own, other, mirrored=mirrored) for other in others]
         start = np.concatenate([[0], np.cumsum([len(p) for p in pairs])]).astype(np.int64)
         size = ImageSize(*self._catalogue.sizes[number].tolist())
@@ -88,9 +86,7 @@ class Verifier:
 
     def _overlap(self, number: int, found: Found) -> tuple[int, int]:
         """Keypoints of either that lie within the other, under the transform."""
-        own, others = self._frames(number), self._frames(found.other)
-        if found.mirrored:
-            own = mirrored_frames(own, int(self._catalogue.sizes[number, 0]))
+        own, others = self._frames(number, mirrored=found.mirrored), self._frames(found.other)
         transform = found.geometry.transform
         assert transform is not None  # without one nothing is verified
         sizes = self._catalogue.sizes
@@ -121,8 +117,12 @@ class Verifier:
     def _sketch(self, number: int) -> Points:
         return sketch_of(*self._catalogue.place(number))
 
-    def _frames(self, number: int) -> Frames:
-        return frames_of(*self._catalogue.place(number))
+    def _frames(self, number: int, *, mirrored: bool = False) -> Frames:
+        frames = frames_of(*self._catalogue.place(number))
+        if not mirrored:
+            return frames
+        upright = self._catalogue.batch.manifest.features.upright
+        return mirrored_frames(frames, int(self._catalogue.sizes[number, 0]), upright=upright)
 
 
 def _inside(

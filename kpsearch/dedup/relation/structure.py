@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 COARSE_SIGMA_PX = 4.0
 """Light varies over more than this, drawing over less."""
-NOISE = 6.0
+NOISE = 4.0
 """Grey levels of standard deviation that noise and compression give to what is flat."""
 NEAR = np.array([1, 4, 1], np.float32) / 6
 """What the cells next to one weigh, along each axis."""
@@ -56,7 +56,7 @@ class Structure:
     def weight(self) -> Plane:
         """How surely a cell is no noise, 0 to 1; 0 outside the overlap."""
         power = self.texture**2
-        return np.where(self.valid, power / (power + (2 * NOISE) ** 2), 0).astype(np.float32)
+        return np.where(self.valid, power / (power + (1.5 * NOISE) ** 2), 0).astype(np.float32)
 
 
 def compare_structure(a: Pixels, b: Pixels, valid: Mask) -> Structure:
