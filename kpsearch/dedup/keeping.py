@@ -10,10 +10,14 @@ from its original.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import log
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
+from kpsearch.geometry import inverse, projected_outline
+from kpsearch.geometry.homography import jacobian
 from kpsearch.registry import Registry
 
 if TYPE_CHECKING:
@@ -54,8 +58,16 @@ def first(members: Sequence[Entry], links: Sequence[JudgedPair]) -> list[tuple[f
 
 
 def largest(members: Sequence[Entry], links: Sequence[JudgedPair]) -> list[tuple[float, ...]]:
-    """The picture of most pixels; among equals, of most bytes."""
-    return [(entry.size.width * entry.size.height, entry.size_bytes) for entry in members]
+    """The picture that shows what they have in common largest; then the one of most pixels, bytes.
+
+    A screenshot or a collage may have more pixels than the picture in it, and fewer of it. How many
+    times larger than its partners a picture shows it is told by the transforms of its pairs; the
+    mean logarithm counts, in steps of a tenth. A crop is of its original's scale, and has fewer
+    pixels.
+    """
+    zooms = _advantage(members, links, _zoom)
+    sizes = [(entry.size.width * entry.size.height, entry.size_bytes) for entry in members]
+    return [(zoom, *size) for zoom, size in zip(zooms, sizes, strict=True)]
 
 
 def oldest(members: Sequence[Entry], links: Sequence[JudgedPair]) -> list[tuple[float, ...]]:
@@ -71,18 +83,41 @@ def sharpest(members: Sequence[Entry], links: Sequence[JudgedPair]) -> list[tupl
     sharper they are than their partners, in steps of a tenth. Pictures of equal bytes are equally
     sharp, and one of which nothing is known is as sharp as its partners.
     """
-    content = {entry.number: entry.content_hash for entry in members}
-    advantage = _advantage(content, links)
-    own = (round(advantage.get(entry.content_hash, 0.0), 1) for entry in members)
-    return [(sharp, *size) for sharp, size in zip(own, largest(members, links), strict=True)]
+    sharpness = _advantage(members, links, _sharpness)
+    return [(sharp, *size) for sharp, size in zip(sharpness, largest(members, links), strict=True)]
 
 
-def _advantage(content: Mapping[int, bytes], links: Sequence[JudgedPair]) -> dict[bytes, float]:
-    """Mean logarithm of how many times sharper than its partners a picture is, by content."""
+Ratio = Callable[["JudgedPair", "Entry", "Entry"], float]
+"""Of a pair, how many times more of something a has than b; 0 where nobody knows."""
+
+
+def _sharpness(link: JudgedPair, a: Entry, b: Entry) -> float:
+    of_a, of_b = (link.evidence.get(f"sharpness_{end}", 0.0) for end in "ab")
+    return of_a / of_b if min(of_a, of_b) > 0 else 0.0
+
+
+def _zoom(link: JudgedPair, a: Entry, b: Entry) -> float:
+    """Length in a over length in b, in the middle of where they overlap."""
+    if link.transform is None:
+        return 0.0
+    overlap = projected_outline(inverse(link.transform), b.size, a.size)
+    if not len(overlap):
+        return 0.0
+    area = abs(float(np.linalg.det(jacobian(link.transform, overlap.mean(axis=0)))))
+    return area**-0.5 if area > 0 else 0.0
+
+
+def _advantage(
+    members: Sequence[Entry], links: Sequence[JudgedPair], ratio: Ratio
+) -> list[float]:
+    """Mean logarithm of each member's ratios to its partners, in tenths; equal for equal bytes."""
+    entries = {entry.number: entry for entry in members}
     ratios: defaultdict[bytes, list[float]] = defaultdict(list)
     for link in sorted(links, key=lambda pair: (pair.a, pair.b)):  # sums depend on the order
-        a, b = (link.evidence.get(f"sharpness_{end}", 0.0) for end in "ab")
-        if min(a, b) > 0:
-            ratios[content[link.a]].append(log(a / b))
-            ratios[content[link.b]].append(log(b / a))
-    return {picture: sum(logs) / len(logs) for picture, logs in ratios.items()}
+        a, b = entries[link.a], entries[link.b]
+        times = ratio(link, a, b)
+        if times > 0 and a.content_hash != b.content_hash:
+            ratios[a.content_hash].append(log(times))
+            ratios[b.content_hash].append(-log(times))
+    means = {content: sum(logs) / len(logs) for content, logs in ratios.items()}
+    return [round(means.get(entry.content_hash, 0.0), 1) for entry in members]

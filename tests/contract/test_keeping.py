@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from kpsearch.dedup.keeping import POLICIES, choose_keeper
@@ -33,6 +34,15 @@ def test_the_largest_has_most_pixels_then_most_bytes():
     wide, tall = ImageSize(300, 100), ImageSize(100, 400)
     assert kept("largest", [entry(0, size=wide, size_bytes=9999), entry(1, size=tall)]) == 1
     assert kept("largest", [entry(0), entry(1, size_bytes=1001)]) == 1
+
+
+def test_a_screenshot_is_not_larger_than_the_picture_in_it():
+    picture, crop = entry(0, size=ImageSize(400, 400)), entry(2, size=ImageSize(300, 300))
+    screenshot = entry(1, size=ImageSize(600, 1000))
+    within = np.array([[0.4, 0.0, 50.0], [0.0, 0.4, 80.0], [0.0, 0.0, 1.0]])
+    pairs = [link(0, 1, transform=within), link(0, 2, transform=np.eye(3))]
+    assert kept("largest", [picture, screenshot, crop], pairs) == 0
+    assert kept("largest", [picture, screenshot], []) == 1
 
 
 def test_the_oldest_was_changed_first():
