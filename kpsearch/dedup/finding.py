@@ -33,11 +33,15 @@ if TYPE_CHECKING:
     from kpsearch.dedup.matching.catalogue import Catalogue
     from kpsearch.dedup.matching.matcher import Workplace
 
+    Pairs = npt.NDArray[np.int64]
+
 Progress = Callable[[str, int, int], None]
 """Called with a stage, how much of it is done, and how much there is."""
 
 PICTURES_A_CHUNK = 128
 PAIRS_A_CHUNK = 512
+NUMBER_BITS = 31
+"""Of the number of a picture."""
 CLOSEST = 8
 """Neighbours of a picture that are compared with each other."""
 
@@ -90,7 +94,7 @@ def find_pairs(
     )
 
 
-def _near(catalogue: Catalogue, place: Workplace) -> npt.NDArray[np.int64]:
+def _near(catalogue: Catalogue, place: Workplace) -> Pairs:
     """(m, 2) pairs of first pictures of their bytes with near perceptual hashes."""
     if not catalogue.keeps_sketches:
         return np.empty((0, 2), np.int64)
@@ -104,12 +108,12 @@ def _near(catalogue: Catalogue, place: Workplace) -> npt.NDArray[np.int64]:
     return np.column_stack([batch[rows[:, 0]], fixed[rows[:, 1]]])
 
 
-def _plain(pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _plain(pairs: Pairs) -> Pairs:
     """(m, 3) the pairs, not mirrored."""
     return np.column_stack([pairs, np.zeros(len(pairs), np.int64)])
 
 
-def _rising(catalogue: Catalogue, found: Arrays) -> npt.NDArray[np.int64]:
+def _rising(catalogue: Catalogue, found: Arrays) -> Pairs:
     """(m, 3) candidates as a < b, and whether mirrored, of first pictures of their bytes."""
     a, b = found["asked"], catalogue.numbers[found["slot"]]
     kept = np.flatnonzero(catalogue.first_alike[a] == a)
@@ -117,22 +121,33 @@ def _rising(catalogue: Catalogue, found: Arrays) -> npt.NDArray[np.int64]:
     return np.column_stack([np.minimum(a, b), np.maximum(a, b), found["mirrored"][kept]])
 
 
-def _unique(pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    return np.unique(pairs.reshape(-1, 3), axis=0)
+def _unique(pairs: Pairs) -> Pairs:
+    """(m, 3) each pair once, rising by a, b and mirrored."""
+    return _of_keys(np.unique(_keys(pairs)))
 
 
-def _unasked(pairs: npt.NDArray[np.int64], asked: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """(m, 3) those of ``pairs`` that are not among the ``asked``, rising."""
-    known = set(map(tuple, asked.tolist()))
-    new = [pair for pair in _unique(pairs).tolist() if tuple(pair) not in known]
-    return np.array(new, np.int64).reshape(-1, 3)
+def _unasked(pairs: Pairs, asked: Pairs) -> Pairs:
+    """(m, 3) those of ``pairs`` that are not among the ``asked``, each once, rising."""
+    return _of_keys(np.setdiff1d(_keys(pairs), _keys(asked)))
+
+
+def _keys(pairs: Pairs) -> npt.NDArray[np.int64]:
+    """(m,) one number for a, b and mirrored, that rises as they do."""
+    a, b, mirrored = pairs.T
+    return a << NUMBER_BITS + 1 | b << 1 | mirrored
+
+
+def _of_keys(keys: npt.NDArray[np.int64]) -> Pairs:
+    """The inverse of `_keys`."""
+    b = keys >> 1 & (1 << NUMBER_BITS) - 1
+    return np.column_stack([keys >> NUMBER_BITS + 1, b, keys & 1])
 
 
 def _verified(
     place: Workplace,
     journal: Journal,
     stage: str,
-    pairs: npt.NDArray[np.int64],
+    pairs: Pairs,
     *,
     n_jobs: int,
     progress: Progress,
@@ -143,7 +158,7 @@ def _verified(
     return joined(in_chunks(journal, stage, work, chunks, n_jobs=n_jobs, progress=told), NO_PAIRS)
 
 
-def _neighbours_of_neighbours(pairs: Arrays, catalogue: Catalogue) -> npt.NDArray[np.int64]:
+def _neighbours_of_neighbours(pairs: Arrays, catalogue: Catalogue) -> Pairs:
     """(m, 3) pairs of pictures that have one of their `CLOSEST` in common.
 
     Two in a mirror of a third are not in a mirror of each other.
