@@ -21,6 +21,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from bench_data import REAL, real_truth
@@ -30,6 +31,8 @@ from dedup_bench.hashes import PEERS, NotInstalled, hash_scores
 from dedup_bench.labelled import LabelledSet, read_dedup_set
 from dedup_bench.measures import ScoredPairs
 from dedup_bench.real_set import real_set
+from dedup_bench.scale.running import ScaleFigures, measure_scale
+from dedup_bench.scale.tables import scale_tables
 from dedup_bench.tables import errors_text, set_tables
 
 from kpsearch.errors import KpsearchError
@@ -38,13 +41,15 @@ from kpsearch.synthetic import CatalogueSpec
 from kpsearch.synthetic.copies import DedupSpec, write_dedup_set
 
 SETS = ("synthetic", "real")
+ITEMS_A_SHARED_PART = 12
 QUICK_ITEMS, QUICK_COPIES = 60, 60
 
 
 def labelled_sets(given: argparse.Namespace, root: Path) -> Iterator[LabelledSet]:
     """The sets asked for, their pictures made under ``root``."""
     if "synthetic" in given.sets:
-        spec = DedupSpec(CatalogueSpec(given.items, seed=given.seed))
+        catalogue = CatalogueSpec(given.items, seed=given.seed)
+        spec = DedupSpec(catalogue, shared_parts=-(-given.items // ITEMS_A_SHARED_PART))
         folder = root / f"synthetic-{given.items}-{given.seed}"
         yield read_dedup_set(write_dedup_set(spec, folder, n_jobs=given.jobs))
     if "real" in given.sets:
@@ -112,11 +117,33 @@ def run(given: argparse.Namespace, root: Path) -> None:
     """Measure and print what was asked for."""
     found: dict[str, object] = {}
     with single_threaded():
+        if given.scale:
+            found["scale"] = [asdict(each) for each in run_scales(given, root)]
+            keep(given.json, found)
+            return
         for truth in labelled_sets(given, root):
             result = measure(truth, given, root)
             print(f"\n{set_tables(result)}", flush=True)
             found[truth.name] = result.to_json()
             keep(given.json, found)
+
+
+def run_scales(given: argparse.Namespace, root: Path) -> list[ScaleFigures]:
+    """Measure catalogues without pictures, and print a table that grows by a column each."""
+    measured: list[ScaleFigures] = []
+    for pictures in sorted(given.scale):
+        with tempfile.TemporaryDirectory(prefix="scale-", dir=root) as folder:
+            measured.append(
+                measure_scale(
+                    pictures,
+                    Path(folder),
+                    seed=given.seed,
+                    n_jobs=given.jobs,
+                    progress=lambda *told: print(*told, file=sys.stderr),
+                )
+            )
+        print(f"\n{scale_tables(measured)}", flush=True)
+    return measured
 
 
 def keep(file: Path | None, found: dict[str, object]) -> None:

@@ -17,9 +17,20 @@ from kpsearch.synthetic.copies.variants import VARIANTS, draw_variant
 Pixels = npt.NDArray[np.uint8]
 
 REWORKED = (
-    ("same-pixels", 1), ("jpeg", 40), ("resize", 0.5), ("on-white", 0.1), ("crop", 0.7),
-    ("crop", 0.4), ("cast", 0.2), ("text", 0.1), ("badge", 0.2), ("print-scan", 0.5),
-    ("photo", 0.25), ("photo", 0.45), ("blur", 1.5), ("rotate", 10),
+    ("same-pixels", 1),
+    ("jpeg", 40),
+    ("resize", 0.5),
+    ("on-white", 0.1),
+    ("crop", 0.7),
+    ("crop", 0.4),
+    ("cast", 0.2),
+    ("text", 0.1),
+    ("badge", 0.2),
+    ("print-scan", 0.5),
+    ("photo", 0.25),
+    ("photo", 0.45),
+    ("blur", 1.5),
+    ("rotate", 10),
 )
 """What is done to one of two variants, or of two that share a part."""
 

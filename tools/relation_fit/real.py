@@ -9,10 +9,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from relation_fit.generated import REWORKED, KnownPair, jpeg
 
 from kpsearch.images import read_image
 from kpsearch.synthetic.copies.kinds import KINDS, copy_picture
+from relation_fit.generated import REWORKED, KnownPair, jpeg
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 Rows = dict[str, list[tuple[str, str]]]

@@ -55,9 +55,14 @@ def compare_colour(a: Pixels, b: Pixels, cells: Mask, core: Mask) -> Colour:
     """
     chroma_a, chroma_b = _chroma(a), _chroma(b)
     fitted_to = core if core.any() else cells
-    strength = [float(np.sqrt((c[fitted_to] ** 2).sum(axis=1).mean())) for c in (chroma_a, chroma_b)]
-    if not fitted_to.any() or min(strength) < GREY:
-        return Colour(np.zeros(cells.shape, np.float32), 0.0, 1.0, max(strength) >= GREY)
+    if not fitted_to.any():
+        return Colour(np.zeros(cells.shape, np.float32), 0.0, 1.0, grey=False)
+    strength = [
+        float(np.sqrt((chroma[fitted_to] ** 2).sum(axis=1).mean()))
+        for chroma in (chroma_a, chroma_b)
+    ]
+    if min(strength) < GREY:
+        return Colour(np.zeros(cells.shape, np.float32), 0.0, 1.0, grey=max(strength) >= GREY)
     richer, poorer = (chroma_a, chroma_b) if strength[0] >= strength[1] else (chroma_b, chroma_a)
     saturation, cast = _fitted(richer[fitted_to], poorer[fitted_to])
     distance = _distance(saturation * richer, poorer - cast)
@@ -69,9 +74,7 @@ def compare_colour(a: Pixels, b: Pixels, cells: Mask, core: Mask) -> Colour:
     )
 
 
-def _distance(
-    x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _distance(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """(r, c) between chromas (r, c, 2), a part of a difference in saturation forgiven.
 
     Glare and clipping take colour away here and there; nothing turns one hue into another.

@@ -6,8 +6,9 @@ do on pairs that they were not fitted to). The names follow from rules on the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from math import log1p, sqrt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import sqrt
 from types import MappingProxyType
 
 from kpsearch.dedup.records import Relation
@@ -20,65 +21,133 @@ EXACT_LOG_ODDS = 20.0
 LEAST_DRAWN_CELLS = 10.0
 """With a drawing, in the overlap: fewer are not evidence for anything."""
 LEAST_TRACKS_AGREEING = 0.2
-PERSPECTIVE = 0.025
-"""Change of depth over the overlap from which a camera, not an editor, was at work."""
-
-def camera(f: Figures) -> float:
-    """0 for what an editor did to a file, 1 for what perspective shows to be another photo."""
-    return min(f["perspective"] / PERSPECTIVE, 1.0)
+PERSPECTIVE = 0.01
+"""Change of depth over the overlap from which a camera, not an editor, was surely at work."""
+LEAST_PERSPECTIVE = 0.007
+"""Copies made by editors registered with less than that."""
 
 
-TERMS: Mapping[str, Callable[[Figures], float]] = MappingProxyType(
-    {
-        "replaced": lambda f: sqrt(f["replaced"]),
-        "one-sided": lambda f: sqrt(f["one_sided"]),
-        "recoloured": lambda f: sqrt(f["recoloured"]),
-        "recoloured alone": lambda f: sqrt(f["recoloured_alone"]),
-        "recoloured drawing": lambda f: sqrt(f["recoloured_drawing"]),
-        "chroma": lambda f: min(f["chroma"], 0.5),
-        "agreement": lambda f: f["agreement"],
-        "lowest agreement": lambda f: f["agreement_low"],
-        "agreeing": lambda f: f["agreeing"],
-        "agreeing everywhere": lambda f: f["agreeing_everywhere"],
-        "replaced everywhere": lambda f: sqrt(f["replaced_everywhere"]),
-        "core of the smaller": lambda f: min(f["core_a"], f["core_b"]),
-        "core of the larger": lambda f: max(f["core_a"], f["core_b"]),
-        "drawn cells": lambda f: log1p(f["drawn_cells"]),
-        "effective inliers": lambda f: log1p(f["effective_inliers"]),
-        "tracks agreeing": lambda f: f["tracks_agreeing"],
-        "cast": lambda f: f["cast"],
-        "saturation": lambda f: f["saturation"],
-        "regions": lambda f: log1p(f["regions"]),
-        "largest region": lambda f: sqrt(f["largest_region"]),
-        "both in it": lambda f: min(f["largest_is_recoloured"], f["largest_is_redrawn"]),
-        "it is a label": lambda f: f["largest_fills_its_hull"],
-        "it cuts": lambda f: f["drawn_around"],
-        "label": lambda f: f["label"],
-        "replaced elsewhere": lambda f: sqrt(f["replaced_elsewhere"]),
-        "recoloured elsewhere": lambda f: sqrt(f["recoloured_elsewhere"]),
-        "replaced on its ground": lambda f: f["replaced_on_its_ground"] * sqrt(f["replaced"]),
-        "overwritten": lambda f: sqrt(f["overwritten"]),
-        "patch": lambda f: sqrt(f["patch"]) * f["patch_solidity"] ** 4,
-        "beside the patch": lambda f: sqrt(f["patch_elsewhere"]),
-        "ragged patch": lambda f: sqrt(f["patch"]) * (1 - f["patch_solidity"]),
-        "camera": lambda f: camera(f),
-        "tracks of an editor": lambda f: (1 - camera(f)) * f["tracks_agreeing"],
-        "agreement of an editor": lambda f: (1 - camera(f)) * f["agreement_low"],
-        "replaced by an editor": lambda f: (1 - camera(f)) * sqrt(f["replaced"]),
-        "blur": lambda f: min(f["sharpness_a"], f["sharpness_b"]),
-    }
+AGAINST = (
+    "replaced",
+    "replaced_everywhere",
+    "replaced_elsewhere",
+    "recoloured",
+    "recoloured_alone",
+    "recoloured_drawing",
+    "recoloured_elsewhere",
+    "chroma",
+    "cast",
+    "regions",
+    "largest_region",
+    "covered",
+    "patch",
+    "patch_ragged",
+    "patch_elsewhere",
 )
-"""What the regression sees, each about 0 to 1 or a logarithm."""
+"""Figures of which more can only speak against merging; 0 at best."""
+FOR = ("core_larger", "core_sum", "drawn", "tracks_agreeing", "label")
+"""Figures of which more can only speak for it."""
+TRACE, MOST = 0.02, 0.7
+"""Where "any at all" and "most" are reached."""
 
-INTERCEPT = 0.0
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One look at one figure: how much there is of it, or whether there is any.
+
+    What a camera saw counts by itself, what only an editor could have done once more: a photo has
+    blur, glare and bent paper; a file has its reasons for every difference.
+    """
+
+    figure: str
+    saturates: bool
+    """Whether it grows up to `TRACE`, or `MOST`, only."""
+    of_files: bool
+    """Whether it is nothing for a photo."""
+
+    @property
+    def name(self) -> str:
+        """As in `SLOPES`."""
+        look = {True: "any ", False: ""}[self.saturates]
+        return look + self.figure + {True: " in a file", False: ""}[self.of_files]
+
+    @property
+    def sign(self) -> int:
+        """1 if it speaks for merging, -1 if against."""
+        return 1 if self.figure in FOR else -1
+
+    def of(self, figures: Figures) -> float:
+        """About 0 to 1."""
+        value = figures[self.figure]
+        if self.sign > 0:
+            seen = min(value, MOST) if self.saturates else value
+        else:
+            seen = min(value, TRACE) / TRACE if self.saturates else sqrt(value)
+        return seen * (1 - camera(figures)) if self.of_files else seen
+
+
+TERMS = tuple(
+    Term(figure, saturates, of_files)
+    for figure in (*AGAINST, *FOR)
+    for saturates in (False, True)
+    for of_files in (False, True)
+)
+
+
+def camera(figures: Figures) -> float:
+    """0 for what an editor did to a file, 1 for what perspective shows to be another photo."""
+    return min(figures["perspective"] / PERSPECTIVE, 1.0)
+
+
+INTERCEPT = -4.558
 SLOPES: Mapping[str, float] = MappingProxyType(
-    {"agreement": 6.0, "replaced": -20.0, "recoloured": -10.0, "core of the larger": 1.0}
+    {
+        "any replaced in a file": -0.644,
+        "replaced_everywhere": -0.585,
+        "replaced_everywhere in a file": -0.688,
+        "any replaced_everywhere": -0.566,
+        "any replaced_everywhere in a file": -0.752,
+        "replaced_elsewhere in a file": -5.576,
+        "any replaced_elsewhere in a file": -0.562,
+        "recoloured": -2.696,
+        "recoloured_alone": -0.552,
+        "recoloured_alone in a file": -1.385,
+        "recoloured_drawing": -4.379,
+        "recoloured_drawing in a file": -2.845,
+        "recoloured_elsewhere": -1.899,
+        "recoloured_elsewhere in a file": -3.518,
+        "any recoloured_elsewhere in a file": -0.129,
+        "any chroma in a file": -1.124,
+        "cast in a file": -1.199,
+        "regions": -0.106,
+        "regions in a file": -0.962,
+        "any regions in a file": -0.680,
+        "largest_region": -1.241,
+        "largest_region in a file": -0.046,
+        "any largest_region in a file": -0.544,
+        "covered": -4.617,
+        "patch": -1.492,
+        "any patch": -1.635,
+        "patch_ragged": -4.391,
+        "any patch_ragged in a file": -1.577,
+        "any patch_elsewhere": -1.157,
+        "any core_larger in a file": 0.985,
+        "any core_sum": 11.065,
+        "any core_sum in a file": 0.964,
+        "drawn in a file": 0.876,
+        "tracks_agreeing in a file": 1.276,
+        "any tracks_agreeing in a file": 0.499,
+        "label": 1.653,
+        "label in a file": 1.256,
+        "any label": 0.946,
+    }
 )
 
 
 def log_odds(figures: Figures) -> float:
     """Natural logarithm of the odds that merging is right."""
-    total = INTERCEPT + sum(slope * TERMS[name](figures) for name, slope in SLOPES.items())
+    known = (SLOPES.get(term.name, 0.0) * term.of(figures) for term in TERMS)
+    total = INTERCEPT + sum(known)
     return min(max(total, -MOST_LOG_ODDS), MOST_LOG_ODDS)
 
 
@@ -97,7 +166,7 @@ def named(figures: Figures, odds: float, *, mirrored: bool) -> Relation:
         return Relation.SHARED_PART if small else Relation.VARIANT
     if mirrored:
         return Relation.MIRRORED
-    if figures["perspective"] > PERSPECTIVE or figures["tracks_agreeing"] < 0.5:
+    if figures["perspective"] > LEAST_PERSPECTIVE or figures["tracks_agreeing"] < 0.5:
         return Relation.SAME_ITEM
     whole_a, whole_b = figures["share_a"] >= PART, figures["share_b"] >= PART
     if whole_a == whole_b:

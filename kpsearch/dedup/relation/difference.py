@@ -45,7 +45,7 @@ def _levels(comparison: Comparison) -> npt.NDArray[np.uint8]:
     drawing = np.clip((AGREES - structure.correlation) / AGREES, 0, 1)
     colour = np.clip(comparison.colour.residual / (2 * RECOLOURED), 0, 1)
     level = np.maximum(drawing * found.redrawn, colour * found.recoloured)
-    return np.rint(level * 255).astype(np.uint8)
+    return np.asarray(np.rint(level * 255), np.uint8)
 
 
 def _over(

@@ -8,7 +8,7 @@ neither: it lies outside the *core*, the hull of what agrees.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import cv2
@@ -59,6 +59,11 @@ class Disagreement:
     recoloured: Mask
     """Another colour, beyond what light and editors do."""
 
+    def without(self, cells: Mask) -> Disagreement:
+        """The same where ``cells`` do not count: neither as agreeing nor as not."""
+        masks = {f.name: getattr(self, f.name) & ~cells for f in fields(self)}
+        return Disagreement(**(masks | {"core": self.core}))
+
     @property
     def redrawn(self) -> Mask:
         """Another drawing, on one side or on both."""
@@ -78,9 +83,7 @@ def agreeing_cells(structure: Structure) -> Mask:
 def core_of(structure: Structure) -> Mask:
     """(r, c) the hull of what agrees, without its rim, where what lies outside shines in."""
     whole = hull(agreeing_cells(structure)) & structure.valid
-    inner = cv2.erode(
-        whole.astype(np.uint8), SQUARE, borderType=cv2.BORDER_CONSTANT, borderValue=0
-    )
+    inner = cv2.erode(whole.astype(np.uint8), SQUARE, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     return np.asarray(inner > 0)
 
 
@@ -120,14 +123,7 @@ def regions(cells: Mask) -> list[Mask]:
     return [np.asarray(labels == number) for number in order.tolist()]
 
 
-def ring(cells: Mask) -> Mask:
-    """The cells next to some, outside them."""
-    return np.asarray(cv2.dilate(cells.astype(np.uint8), SQUARE) > 0) & ~cells
-
-
 def _in_company(cells: Mask, *, least: int) -> Mask:
     """Those with ``least`` of their kind among the nine of which they are the middle."""
-    count = cv2.filter2D(
-        cells.astype(np.uint8), cv2.CV_8U, SQUARE, borderType=cv2.BORDER_CONSTANT
-    )
+    count = cv2.filter2D(cells.astype(np.uint8), cv2.CV_8U, SQUARE, borderType=cv2.BORDER_CONSTANT)
     return np.asarray(cells & (count >= least))

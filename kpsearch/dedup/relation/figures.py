@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,6 @@ from kpsearch.dedup.relation.disagreement import (
     disagreement,
     hull,
     regions,
-    ring,
 )
 from kpsearch.dedup.relation.patches import Patch, largest_patch
 from kpsearch.dedup.relation.structure import Structure, compare_structure
@@ -29,6 +27,12 @@ if TYPE_CHECKING:
     Mask = npt.NDArray[np.bool_]
 
 
+ENOUGH_CELLS = 400
+"""With a drawing: more make nothing surer."""
+MOST_SHINING = 0.4
+"""Share of a patch with the same drawing on both pictures, from which it is another colour."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
     """All that was found out about two overlaid pictures, by cells of their frame."""
@@ -37,6 +41,8 @@ class Comparison:
     colour: Colour
     disagreement: Disagreement
     patch: Patch
+    covered: float
+    """Share of the core that something laid over it hides, which then does not count."""
 
 
 def compared(registered: Registered) -> Comparison:
@@ -46,18 +52,22 @@ def compared(registered: Registered) -> Comparison:
     core = core_of(structure)
     colour = compare_colour(laid.a, laid.b, structure.valid, core)
     patch = largest_patch(laid.a, laid.b, core)
-    return Comparison(structure, colour, disagreement(structure, colour), patch)
+    found = disagreement(structure, colour)
+    if patch.covers and _share(found.agreeing & patch.cells, patch.cells) < MOST_SHINING:
+        return Comparison(structure, colour, found.without(patch.cells), patch, patch.area)
+    return Comparison(structure, colour, found, patch, 0.0)
 
 
 def content_figures(comparison: Comparison) -> dict[str, float]:
     """Of what agrees and what does not; shares are of the core unless they say otherwise."""
     structure, colour, found = comparison.structure, comparison.colour, comparison.disagreement
     core, drawn = found.core, found.drawn
-    weights = structure.weight * core
+    weights = structure.weight * (core & drawn)
     agreement = np.clip(structure.correlation, 0, 1)
     cells = max(float(core.sum()), 1.0)
     return {
         "drawn_cells": float((drawn & core).sum()),
+        "drawn": min(float((drawn & core).sum()) / ENOUGH_CELLS, 1.0),
         "agreeing": _share(found.agreeing & core, drawn & core),
         "agreeing_everywhere": _share(found.agreeing, drawn),
         "agreement": float((weights * agreement).sum() / max(weights.sum(), 1e-6)),
@@ -77,8 +87,9 @@ def content_figures(comparison: Comparison) -> dict[str, float]:
         "grey": float(colour.grey),
         "core": _share(hull(found.agreeing) & structure.valid, structure.valid),
         **_region_figures(comparison, cells),
+        "covered": comparison.covered,
         "patch": comparison.patch.area,
-        "patch_solidity": comparison.patch.solidity,
+        "patch_ragged": comparison.patch.area * min(1 - comparison.patch.solidity, 0.3),
         "patch_elsewhere": comparison.patch.elsewhere,
         "sharpness_a": structure.sharpness_a,
         "sharpness_b": structure.sharpness_b,
@@ -86,25 +97,16 @@ def content_figures(comparison: Comparison) -> dict[str, float]:
 
 
 def _region_figures(comparison: Comparison, cells: float) -> dict[str, float]:
-    """Of connected disagreements: how many, how large, and whether they cut into drawings."""
-    found, structure = comparison.disagreement, comparison.structure
-    parts = [part for part in regions((found.redrawn | found.recoloured) & found.core)]
-    parts = [part for part in parts if part.sum() >= 3]
+    """Of connected disagreements: how many, how large, and how like a label the largest is."""
+    found = comparison.disagreement
+    parts = [part for part in regions(found.any & found.core) if part.sum() >= 3]
     largest = parts[0] if parts else np.zeros(found.core.shape, np.bool_)
-    around = ring(largest) & structure.valid
     return {
         "regions": float(len(parts)),
         "largest_region": float(largest.sum()) / cells,
-        "largest_is_recoloured": _share(largest & found.recoloured, largest),
-        "largest_is_redrawn": _share(largest & found.redrawn, largest),
-        "largest_fills_its_hull": _fill(largest),
-        "drawn_around": _share(around & found.drawn, around),
         "label": _fill(largest) * _share(largest & found.recoloured, largest),
         "replaced_elsewhere": float((found.replaced & found.core & ~largest).sum()) / cells,
         "recoloured_elsewhere": float((found.recoloured & found.core & ~largest).sum()) / cells,
-        "replaced_on_its_ground": _share(
-            found.replaced & found.core & ~found.recoloured, found.replaced & found.core
-        ),
     }
 
 
@@ -137,6 +139,3 @@ def _fill(region: Mask) -> float:
     rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
     box = (rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1)
     return float(region.sum()) / float(box)
-
-
-Figures = Mapping[str, float]

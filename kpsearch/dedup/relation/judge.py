@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,6 @@ from kpsearch.dedup.relation.coverage import content_of, covered, pose
 from kpsearch.dedup.relation.decision import (
     EXACT_LOG_ODDS,
     MOST_LOG_ODDS,
-    is_insufficient,
     log_odds,
     named,
 )
@@ -76,13 +75,12 @@ def compare(a: Image, b: Image, pair: VerifiedPair) -> JudgedPair:
     pixels_a = np.ascontiguousarray(a.pixels[:, ::-1]) if pair.mirrored else a.pixels
     to_a, to_b = _as_opened(a), _as_opened(b)
     registered = register(pixels_a, b.pixels, to_b @ pair.transform @ inverse(to_a))
-    if registered is None or not _overlap(registered, pixels_a, b.pixels):
+    if registered is None or len(_overlap(pixels_a, b.pixels, registered)) < 3:
         return _apart(pair)
     comparison = compared(registered)
     figures = geometry_figures(pair, registered) | content_figures(comparison)
     figures |= coverage_figures(pixels_a, b.pixels, registered)
-    figures["core_a"] = figures["share_a"] * figures["core"]
-    figures["core_b"] = figures["share_b"] * figures["core"]
+    figures |= core_figures(figures)
     odds = log_odds(figures)
     relation = named(figures, odds, mirrored=pair.mirrored)
     if relation is Relation.INSUFFICIENT:
@@ -104,12 +102,6 @@ def compare(a: Image, b: Image, pair: VerifiedPair) -> JudgedPair:
     )
 
 
-def _overlap(registered: Registered, a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> bool:
-    laid = registered.laid
-    sizes = [ImageSize(pixels.shape[1], pixels.shape[0]) for pixels in (b, a)]
-    return len(projected_outline(inverse(laid.from_a) @ laid.from_b, *sizes)) >= 3
-
-
 def coverage_figures(
     a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8], registered: Registered
 ) -> dict[str, float]:
@@ -118,8 +110,7 @@ def coverage_figures(
     transform = inverse(laid.from_b) @ laid.from_a
     content_a, content_b = content_of(a), content_of(b)
     sizes = [ImageSize(pixels.shape[1], pixels.shape[0]) for pixels in (a, b)]
-    overlap = projected_outline(inverse(transform), sizes[1], sizes[0])
-    laid_how = pose(transform, overlap)
+    laid_how = pose(transform, _overlap(a, b, registered))
     return {
         "share_a": covered(content_a, sizes[1], inverse(transform)),
         "share_b": covered(content_b, sizes[0], transform),
@@ -128,6 +119,26 @@ def coverage_figures(
         "turn_deg": laid_how.turn_deg,
         "stretch": laid_how.stretch,
         "perspective": laid_how.perspective,
+    }
+
+
+def _overlap(
+    a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8], registered: Registered
+) -> npt.NDArray[np.float32]:
+    """(m, 2) the part of a that b shows; empty where a correction left none."""
+    back = inverse(registered.laid.from_a) @ registered.laid.from_b
+    sizes = [ImageSize(pixels.shape[1], pixels.shape[0]) for pixels in (b, a)]
+    return projected_outline(back, sizes[0], sizes[1])
+
+
+def core_figures(figures: Mapping[str, float]) -> dict[str, float]:
+    """Share of each picture that is of the core."""
+    core_a, core_b = (figures[f"share_{side}"] * figures["core"] for side in "ab")
+    return {
+        "core_a": core_a,
+        "core_b": core_b,
+        "core_larger": max(core_a, core_b),
+        "core_sum": core_a + core_b,
     }
 
 

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     Figures = Mapping[str, float]
 
 LEAST_TURN_DEG = 2.0
-LEAST_MARK = 0.01
-"""Share of the core that is covered on one side from which it is worth a word."""
+LEAST_MARK = 0.004
+"""Share of the core that something was laid over, from which it is worth a word."""
+LEAST_DIFFERENCE = 0.01
 
 
 def note_of(figures: Figures, relation: Relation) -> str:
@@ -38,14 +39,14 @@ def _about_frames(figures: Figures) -> list[str]:
 
 def _about_marks(figures: Figures) -> list[str]:
     remarks = ["one is grey"] if figures["grey"] else []
-    if figures["largest_region"] + figures["one_sided"] > LEAST_MARK:
+    if max(figures[name] for name in ("covered", "largest_region", "one_sided")) > LEAST_MARK:
         remarks.append("text or a mark laid over")
     return remarks
 
 
 def _about_differences(figures: Figures) -> list[str]:
-    remarks = ["text or artwork differs"] if figures["replaced"] > LEAST_MARK else []
-    if figures["recoloured_alone"] > 2 * LEAST_MARK:
+    remarks = ["text or artwork differs"] if figures["replaced"] > LEAST_DIFFERENCE else []
+    if figures["recoloured_alone"] > 2 * LEAST_DIFFERENCE:
         remarks.append("colours differ")
     return remarks
 

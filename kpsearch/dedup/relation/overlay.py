@@ -43,22 +43,29 @@ class Overlay:
     from_b: Homography
 
 
-def overlay(
-    a: Pixels, b: Pixels, transform: Homography, *, side_px: int
-) -> Overlay | None:
+def overlay(a: Pixels, b: Pixels, transform: Homography, *, side_px: int) -> Overlay | None:
     """Both under ``transform`` a -> b, (3, 3), in a frame of at most ``side_px``; None if apart.
 
     The finer of the two is brought down to the coarser, never the other way: what a picture
     does not show cannot disagree.
     """
-    overlap = projected_outline(transform, _size(a), _size(b))
-    if len(overlap) < 3:
+    if not overlapping(a, b, transform):
         return None
     middle = projected_outline(inverse(transform), _size(b), _size(a)).mean(axis=0)
     if _stretch(transform, middle) > 1:
         turned = _onto(b, a, inverse(transform), side_px)
         return None if turned is None else _swapped(turned)
     return _onto(a, b, transform, side_px)
+
+
+def overlapping(a: Pixels, b: Pixels, transform: Homography) -> bool:
+    """Whether each picture has a part of the other, by a transform a -> b and its inverse.
+
+    One way alone is not enough: a horizon between them hides what lies behind it.
+    """
+    sizes = _size(a), _size(b)
+    there = projected_outline(transform, *sizes)
+    return len(there) >= 3 and len(projected_outline(inverse(transform), *sizes[::-1])) >= 3
 
 
 def _onto(moved: Pixels, base: Pixels, transform: Homography, side_px: int) -> Overlay | None:

@@ -29,7 +29,13 @@ ROUNDS = 4
 LARGEST_GAIN = 4.0
 
 
-@dataclass(frozen=True, slots=True)
+LEAST_SOLIDITY = 0.9
+MOST_ELSEWHERE = 0.004
+"""Share of the core that may differ beside a patch."""
+LARGEST_PATCH = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Patch:
     """The largest connected difference of two pictures, and the others."""
 
@@ -39,32 +45,48 @@ class Patch:
     """Share of its convex hull that it fills, holes included; 0 where there is no difference."""
     elsewhere: float
     """Share of the core that differs outside the hull."""
+    cells: Mask
+    """(r, c) that it touches, and those next to them."""
+
+    @property
+    def covers(self) -> bool:
+        """Whether it is something that was laid over one of the pictures."""
+        return (
+            0 < self.area <= LARGEST_PATCH
+            and self.solidity >= LEAST_SOLIDITY
+            and self.elsewhere <= MOST_ELSEWHERE
+        )
 
 
 def largest_patch(a: Pixels, b: Pixels, core: Mask) -> Patch:
     """Of pictures (h, w, 3) BGR in one frame, within the cells ``core`` (r, c)."""
-    inside = cv2.resize(
-        core.astype(np.uint8), (a.shape[1] // 2, a.shape[0] // 2), interpolation=cv2.INTER_NEAREST
-    )
-    if not inside.any():
-        return Patch(0.0, 0.0, 0.0)
-    differs = _differences(a, b, core) & (inside > 0)
-    opened = cv2.morphologyEx(
-        differs.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)
-    )
+    half = (a.shape[1] // 2, a.shape[0] // 2)
+    inside = cv2.resize(core.astype(np.uint8), half, interpolation=cv2.INTER_NEAREST)
+    if not core.any():
+        return Patch(0.0, 0.0, 0.0, np.zeros_like(core))
+    differs = (_differences(a, b, core) & (inside > 0)).astype(np.uint8)
+    opened = cv2.morphologyEx(differs, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     contours, _ = cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    whole = float(inside.sum())
     if not contours:
-        return Patch(0.0, 0.0, 0.0)
+        return Patch(0.0, 0.0, 0.0, np.zeros_like(core))
     largest = max(contours, key=cv2.contourArea)
-    hull = cv2.convexHull(largest)
-    within = cv2.fillConvexPoly(np.zeros_like(inside), hull, 1)
-    filled = cv2.drawContours(np.zeros_like(inside), [largest], -1, 1, cv2.FILLED)
+    filled, within = np.zeros(half[::-1], np.uint8), np.zeros(half[::-1], np.uint8)
+    cv2.drawContours(filled, [largest], -1, 1, cv2.FILLED)
+    cv2.fillConvexPoly(within, cv2.convexHull(largest), 1)
+    whole = float(inside.sum())
     return Patch(
         area=float(filled.sum()) / whole,
-        solidity=float(filled.sum()) / max(float(within.sum()), 1.0),
-        elsewhere=float((opened & ~within & 1).sum()) / whole,
+        solidity=float(filled.sum()) / float(within.sum()),
+        elsewhere=float(((opened > 0) & (within == 0)).sum()) / whole,
+        cells=_touched(within, core.shape),
     )
+
+
+def _touched(mask: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> Mask:
+    """The cells (r, c) of a mask at half the size of the frame, and those next to them."""
+    share = cv2.resize(mask * np.float32(1), shape[::-1], interpolation=cv2.INTER_AREA)
+    near = cv2.dilate((share > 0.02).astype(np.uint8), np.ones((3, 3), np.uint8))
+    return np.asarray(near > 0)
 
 
 def _differences(a: Pixels, b: Pixels, core: Mask) -> Mask:

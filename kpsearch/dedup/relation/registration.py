@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from kpsearch.dedup.relation.overlay import Overlay, moved, overlay
+from kpsearch.dedup.relation.overlay import Overlay, moved, overlapping, overlay
 from kpsearch.dedup.relation.structure import smooth
-from kpsearch.geometry import find_homography, inverse, is_plausible, project
+from kpsearch.geometry import find_homography, inverse, is_plausible
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -62,7 +62,10 @@ def register(a: Pixels, b: Pixels, transform: Homography) -> Registered | None:
     if laid is None:
         return None
     step, followed, agreeing = _correction(laid)
-    return Registered(moved(laid, a, step), followed, agreeing)
+    final = moved(laid, a, step)
+    if not overlapping(a, b, inverse(final.from_b) @ final.from_a):
+        return None
+    return Registered(final, followed, agreeing)
 
 
 def _correction(laid: Overlay) -> tuple[Homography, int, int]:
@@ -86,12 +89,28 @@ def tracks(laid: Overlay) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float
     if corners is None:
         return np.empty((0, 2), np.float32), np.empty((0, 2), np.float32)
     start = np.asarray(corners, np.float32).reshape(-1, 1, 2)
-    options = {"winSize": (WINDOW_PX, WINDOW_PX), "maxLevel": LEVELS}
-    end, there, _ = cv2.calcOpticalFlowPyrLK(a, b, start, None, **options)
-    back, home, _ = cv2.calcOpticalFlowPyrLK(b, a, end, None, **options)
+    end, there = _followed(a, b, start)
+    back, home = _followed(b, a, end)
     away = np.abs(back - start).max(axis=(1, 2))
-    kept = (there.ravel() > 0) & (home.ravel() > 0) & (away < 1)
+    kept = there & home & (away < 1)
     return start[kept, 0], end[kept, 0]
+
+
+def _followed(
+    a: Pixels, b: Pixels, start: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Where (n, 1, 2) points of a are in b, and whether they were found."""
+    window = (WINDOW_PX, WINDOW_PX)
+    end, found, _ = cv2.calcOpticalFlowPyrLK(  # its stubs do not know that None is allowed
+        a,
+        b,
+        start,
+        start.copy(),
+        winSize=window,
+        maxLevel=LEVELS,
+        flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
+    )
+    return np.asarray(end, np.float32), np.asarray(found).ravel() > 0
 
 
 def even_contrast(pixels: Pixels) -> Pixels:

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 COARSE_SIGMA_PX = 4.0
 """Light varies over more than this, drawing over less."""
-NOISE = 4.0
+NOISE = 6.0
 """Grey levels of standard deviation that noise and compression give to what is flat."""
+LEAST_NOISE = 2.0
+NOISE_SHARE = 0.3
+"""Of a pair's contrast: in faint pictures fainter drawings count, and noise is fainter too."""
 NEAR = np.array([1, 4, 1], np.float32) / 6
 """What the cells next to one weigh, along each axis."""
 SHIFT_PX = 2
@@ -43,6 +46,8 @@ class Structure:
     texture_a: Plane
     """Contrast of the drawing, in grey levels, at a common sharpness."""
     texture_b: Plane
+    noise: float
+    """Grey levels of contrast that prove nothing."""
     sharpness_a: float
     """Contrast of the finest detail, per contrast of the drawing; both in one frame."""
     sharpness_b: float
@@ -56,24 +61,26 @@ class Structure:
     def weight(self) -> Plane:
         """How surely a cell is no noise, 0 to 1; 0 outside the overlap."""
         power = self.texture**2
-        return np.where(self.valid, power / (power + (1.5 * NOISE) ** 2), 0).astype(np.float32)
+        return np.where(self.valid, power / (power + (2 * self.noise) ** 2), 0).astype(np.float32)
 
 
 def compare_structure(a: Pixels, b: Pixels, valid: Mask) -> Structure:
     """Of pictures (h, w, 3) BGR in one frame, ``valid`` (h, w) where both show something."""
     cells = by_cells(valid.astype(np.float32)) > LEAST_VALID
     drawn_a, drawn_b = _drawing(a), _drawing(b)
-    sharpness = sharpness_of(drawn_a, drawn_a, valid), sharpness_of(drawn_b, drawn_b, valid)
+    sharpness = sharpness_of(drawn_a, valid), sharpness_of(drawn_b, valid)
     drawn_a, drawn_b = _equally_sharp(drawn_a, drawn_b, valid, sharpness)
     drawn_a, drawn_b = _equal_contrast(drawn_a, drawn_b, valid)
     power_a, power_b = _around(drawn_a * drawn_a), _around(drawn_b * drawn_b)
-    common, floor = _covariance(drawn_a, drawn_b), np.float32(NOISE**2)
+    noise = float(np.clip(NOISE_SHARE * _spread(drawn_a, valid), LEAST_NOISE, NOISE))
+    common, floor = _covariance(drawn_a, drawn_b), np.float32(noise**2)
     return Structure(
         valid=cells,
-        correlation=common / np.sqrt((power_a + floor) * (power_b + floor)),
-        through=common / (np.minimum(power_a, power_b) + floor),
+        correlation=np.asarray(common / np.sqrt((power_a + floor) * (power_b + floor)), np.float32),
+        through=np.asarray(common / (np.minimum(power_a, power_b) + floor), np.float32),
         texture_a=np.sqrt(power_a),
         texture_b=np.sqrt(power_b),
+        noise=noise,
         sharpness_a=sharpness[0],
         sharpness_b=sharpness[1],
     )
@@ -88,7 +95,7 @@ def by_cells(plane: Plane) -> Plane:
 
 
 def smooth(plane: Plane, sigma_px: float) -> Plane:
-    """Blurred by 4 px or more, at a quarter of the size: a Gaussian to 1%, at a fraction of the cost."""
+    """Blurred by 4 px or more, which a quarter of the size does at a fraction of the cost."""
     height, width = plane.shape
     small = (max(1, width // 4), max(1, height // 4))
     coarse = cv2.resize(plane, small, interpolation=cv2.INTER_AREA)
@@ -96,10 +103,10 @@ def smooth(plane: Plane, sigma_px: float) -> Plane:
     return np.asarray(cv2.resize(coarse, (width, height)), np.float32)
 
 
-def sharpness_of(grey: Plane, whole: Plane, valid: Mask) -> float:
+def sharpness_of(drawn: Plane, valid: Mask) -> float:
     """Root of the share of a drawing's power that its finest detail has."""
-    fine = grey - cv2.GaussianBlur(grey, (5, 5), 1.0)
-    power = float((whole[valid] ** 2).mean()) if valid.any() else 0.0
+    fine = drawn - cv2.GaussianBlur(drawn, (5, 5), 1.0)
+    power = float((drawn[valid] ** 2).mean()) if valid.any() else 0.0
     return float(np.sqrt((fine[valid] ** 2).mean() / power)) if power > 1 else 0.0
 
 
@@ -117,24 +124,34 @@ def _around(plane: Plane) -> Plane:
 def _equally_sharp(
     a: Plane, b: Plane, valid: Mask, sharpness: tuple[float, float]
 ) -> tuple[Plane, Plane]:
-    """The sharper blurred until it is no sharper than the other; both without their noisiest end."""
+    """The sharper blurred until it is no sharper than the other; both without the finest noise."""
     if sharpness[0] < sharpness[1]:
         other, blurred = _equally_sharp(b, a, valid, sharpness[::-1])
         return blurred, other
-    target = 1.05 * sharpness[1]
-    extra = 0.0
-    for extra in BLURS_PX:
-        blurred = a if extra == 0 else cv2.GaussianBlur(a, (0, 0), extra)
-        if sharpness_of(blurred, blurred, valid) <= target:
-            break
-    sigma = float(np.hypot(extra, LEAST_BLUR_PX))
-    least = cv2.GaussianBlur(b, (0, 0), LEAST_BLUR_PX)
-    return np.asarray(cv2.GaussianBlur(a, (0, 0), sigma), np.float32), np.asarray(least, np.float32)
+    extra = next(
+        (blur for blur in BLURS_PX if _sharpness_after(a, blur, valid) <= 1.05 * sharpness[1]),
+        BLURS_PX[-1],
+    )
+    return _blurred(a, float(np.hypot(extra, LEAST_BLUR_PX))), _blurred(b, LEAST_BLUR_PX)
+
+
+def _sharpness_after(plane: Plane, sigma_px: float, valid: Mask) -> float:
+    blurred = _blurred(plane, sigma_px) if sigma_px else plane
+    return sharpness_of(blurred, valid)
+
+
+def _blurred(plane: Plane, sigma_px: float) -> Plane:
+    return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma_px), np.float32)
+
+
+def _spread(plane: Plane, valid: Mask) -> float:
+    """Root mean square, at least a trifle."""
+    return float(np.sqrt((plane[valid] ** 2).mean())) + 1e-3 if valid.any() else 1e-3
 
 
 def _equal_contrast(a: Plane, b: Plane, valid: Mask) -> tuple[Plane, Plane]:
     """The fainter one brought to the contrast of the other, by no more than a factor of 3."""
-    spread_a, spread_b = (float(np.sqrt((p[valid] ** 2).mean())) + 1e-3 for p in (a, b))
+    spread_a, spread_b = _spread(a, valid), _spread(b, valid)
     if spread_a < spread_b:
         return a * np.float32(min(spread_b / spread_a, 3.0)), b
     return a, b * np.float32(min(spread_a / spread_b, 3.0))
@@ -148,7 +165,7 @@ def _covariance(a: Plane, b: Plane) -> Plane:
     for down in range(2 * reach + 1):
         for right in range(2 * reach + 1):
             shifted = wide[down : down + height, right : right + width]
-            here = _around(cv2.multiply(a, shifted))
+            here = _around(a * shifted)
             best = here if best is None else np.maximum(best, here)
     assert best is not None
     return best

@@ -1,0 +1,1 @@
+"""Catalogues of any size without a picture: what they cost to deduplicate."""
