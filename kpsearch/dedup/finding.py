@@ -134,7 +134,7 @@ def _unasked(pairs: Pairs, asked: Pairs) -> Pairs:
 def _keys(pairs: Pairs) -> npt.NDArray[np.int64]:
     """(m,) one number for a, b and mirrored, that rises as they do."""
     a, b, mirrored = pairs.T
-    return a << NUMBER_BITS + 1 | b << 1 | mirrored
+    return np.asarray(a << NUMBER_BITS + 1 | b << 1 | mirrored)
 
 
 def _of_keys(keys: npt.NDArray[np.int64]) -> Pairs:

@@ -107,9 +107,7 @@ def _zoom(link: JudgedPair, a: Entry, b: Entry) -> float:
     return area**-0.5 if area > 0 else 0.0
 
 
-def _advantage(
-    members: Sequence[Entry], links: Sequence[JudgedPair], ratio: Ratio
-) -> list[float]:
+def _advantage(members: Sequence[Entry], links: Sequence[JudgedPair], ratio: Ratio) -> list[float]:
     """Mean logarithm of each member's ratios to its partners, in tenths; equal for equal bytes."""
     entries = {entry.number: entry for entry in members}
     ratios: defaultdict[bytes, list[float]] = defaultdict(list)

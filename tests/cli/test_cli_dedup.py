@@ -144,7 +144,8 @@ def test_any_number_of_jobs_gives_the_same_files(index, report, tmp_path):
 
 
 def test_a_catalogue_without_duplicates_ends_well(pictures, tmp_path):
-    build_index([pictures / f"pack{i}.jpg" for i in range(3)], tmp_path / "index", features=FEATURES)
+    packs = [pictures / f"pack{i}.jpg" for i in range(3)]
+    build_index(packs, tmp_path / "index", features=FEATURES)
     result = run("dedup", "-i", tmp_path / "index", "-j", "1")
     assert result.exit_code == 0
     assert (tmp_path / "index.dedup" / "review.html").exists()
@@ -161,7 +162,7 @@ def test_the_one_to_keep_is_chosen_as_asked(index, report):
 def test_a_batch_is_compared_with_a_fixed_index(index, pictures, tmp_path):
     batch = tmp_path / "batch"
     batch.mkdir()
-    bigger = cv2.resize(cv2.imread(str(pictures / "pack2.jpg")), None, fx=1.3, fy=1.3)
+    bigger = cv2.resize(render_item(SPEC, 2), None, fx=1.3, fy=1.3)
     write(batch / "new2.jpg", bigger)
     shutil.copy(pictures / "pack3.jpg", batch / "new3.jpg")
     write(batch / "other.jpg", render_item(CatalogueSpec(items=1, seed=5, side_px=320), 0))

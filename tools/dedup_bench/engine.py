@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from dedup_bench.labelled import LabelledSet
 from dedup_bench.measures import ScoredPairs
+
 from kpsearch.dedup.decisions import Decisions
 from kpsearch.dedup.job import Job, Outcome
-
 from kpsearch.dedup.records import JudgedPair
 from kpsearch.indexing import build_index
 from kpsearch.options import DedupOptions

@@ -19,10 +19,10 @@ from dedup_bench.scale.keypoints import (
     seen_again,
 )
 from dedup_bench.scale.population import COPY_KINDS, Population
-from kpsearch.index.columns import SKETCH_KEYPOINTS
-from kpsearch.index.sketch import Sketch
 
 from kpsearch.index import ImageRecord, IndexWriter, Keypoints, quantise_keypoints
+from kpsearch.index.columns import SKETCH_KEYPOINTS
+from kpsearch.index.sketch import Sketch
 from kpsearch.options import FeatureOptions
 from kpsearch.types import ImageSize
 from kpsearch.vocabulary import Vocabulary, words_for

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from dedup_bench.scale.indexes import write_population
 from dedup_bench.scale.memory import Peak, Watch
 from dedup_bench.scale.population import COPY_KINDS, Population, draw_population
+
 from kpsearch.dedup.grouping import group_pairs
 from kpsearch.dedup.job import Job
-
 from kpsearch.dedup.records import JudgedPair, Relation, VerifiedPair
 from kpsearch.errors import KpsearchError
 from kpsearch.index import Snapshot
