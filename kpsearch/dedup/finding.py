@@ -40,6 +40,8 @@ Progress = Callable[[str, int, int], None]
 
 PICTURES_A_CHUNK = 128
 PAIRS_A_CHUNK = 512
+ALL_FOUND = "all found"
+"""A stage of the journal: what workers would need is not needed any more."""
 NUMBER_BITS = 31
 """Of the number of a picture."""
 CLOSEST = 8
@@ -64,7 +66,7 @@ def find_pairs(
     catalogue: Catalogue, place: Workplace, journal: Journal, *, n_jobs: int, progress: Progress
 ) -> Found:
     """All pairs of a catalogue that geometry verifies, and those of its perceptual hashes."""
-    for snapshot in catalogue.snapshots:
+    for snapshot in catalogue.snapshots if not journal.done(ALL_FOUND) else ():
         write_forward(snapshot, Path(place.forward), partial(progress, "turning the index round"))
     chunks = [
         range(low, min(low + PICTURES_A_CHUNK, catalogue.asking))
@@ -82,6 +84,8 @@ def find_pairs(
     more = _unasked(_neighbours_of_neighbours(first, catalogue), asked)
     second = verify("verifying neighbours", more)
     both = joined([first, second], NO_PAIRS)
+    if not journal.done(ALL_FOUND):
+        journal.add(ALL_FOUND, 0, {})
     background = np.full(len(catalogue), np.nan)
     background[: catalogue.asking] = found["background"]
     cut = np.zeros(len(catalogue), np.bool_)

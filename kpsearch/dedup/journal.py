@@ -67,8 +67,12 @@ def in_chunks(
     n_jobs: int,
     progress: Callable[[int, int], None],
     run: Callable[..., Iterable[Arrays]] = map_in_order,
+    is_final: Callable[[Arrays], bool] = lambda _: True,
 ) -> Iterator[Arrays]:
-    """``work`` of each chunk, in order; what the journal has of the ``stage`` is not done again."""
+    """``work`` of each chunk, in order; what the journal has of the ``stage`` is not done again.
+
+    It keeps what ``is_final``: another run may do better with the rest.
+    """
     done = journal.done(stage)
     waiting = [chunk for number, chunk in enumerate(chunks) if number not in done]
     results = iter(run(work, waiting, n_jobs=n_jobs, chunk_size=1))
@@ -79,7 +83,8 @@ def in_chunks(
                 yield journal.read(stage, number)
             else:
                 found = next(results)
-                journal.add(stage, number, found)
+                if is_final(found):
+                    journal.add(stage, number, found)
                 yield found
         progress(len(chunks), len(chunks))
     finally:

@@ -63,7 +63,16 @@ def judge(
 ) -> list[JudgedPair]:
     """What the pictures of each task are to each other; nothing for those without any relation."""
     run = partial(_isolated, limits=limits)
-    found = in_chunks(journal, "judging", _judged, tasks, n_jobs=n_jobs, progress=progress, run=run)
+    found = in_chunks(
+        journal,
+        "judging",
+        _judged,
+        tasks,
+        n_jobs=n_jobs,
+        progress=progress,
+        run=run,
+        is_final=lambda arrays: bool(arrays["final"]),
+    )
     return [pair for arrays in found if (pair := _decoded(arrays)) is not None]
 
 
@@ -143,14 +152,18 @@ def _unjudged(task: Task, casualty: Casualty) -> JudgedPair:
         task.b.number,
         Relation.INSUFFICIENT,
         UNPROVEN_LOG_ODDS,
-        note=f"could not be compared: {casualty.code}: {casualty.text}",
+        note=f"not compared: {casualty.code}: {casualty.text}",
+        opened=False,
     )
 
 
 def _encoded(pair: JudgedPair | None) -> Arrays:
     """As the journal keeps it."""
     value = None if pair is None else _as_json(pair)
-    return {"pair": np.frombuffer(json.dumps(value).encode(), np.uint8)}
+    return {
+        "pair": np.frombuffer(json.dumps(value).encode(), np.uint8),
+        "final": np.array(pair is None or pair.opened),
+    }
 
 
 def _as_json(pair: JudgedPair) -> dict[str, Any]:

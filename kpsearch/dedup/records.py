@@ -150,6 +150,8 @@ class JudgedPair:
     """What else a reader should know: "has a border", "turned by 90°", why evidence is short."""
     verdict: Verdict | None = None
     """A person's decision, which outweighs everything above."""
+    opened: bool = True
+    """False where a picture could not be read: another run tries again."""
     found: bool = True
     """Whether the job found it; False for one that is there by a person's word alone."""
 

@@ -253,6 +253,9 @@ def test_a_picture_that_vanished_or_changed_is_named_and_never_merged(pictures, 
     assert "resized.jpg" in gone["note"]
     assert "chang" in changed["note"]
     assert all("resized.jpg" not in g and "crop.jpg" not in g for g in groups(tmp_path / "r"))
+    shutil.copy(pictures / "resized.jpg", tmp_path / "p")
+    run("dedup", "-i", tmp_path / "index", "-o", tmp_path / "r", "-j", "1")
+    assert pairs(tmp_path / "r")["pack0.jpg", "resized.jpg"]["relation"] == "near-duplicate"
 
 
 def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(index, report, tmp_path):

@@ -181,7 +181,7 @@ def _exact(pair: VerifiedPair) -> JudgedPair:
 
 def _unread(pair: VerifiedPair, rejected: ImageRejected) -> JudgedPair:
     note = f"not compared: {rejected.path}: {rejected.text}"
-    return JudgedPair(pair.a, pair.b, Relation.INSUFFICIENT, -1.0, note=note)
+    return JudgedPair(pair.a, pair.b, Relation.INSUFFICIENT, -1.0, note=note, opened=False)
 
 
 def _apart(pair: VerifiedPair) -> JudgedPair:
