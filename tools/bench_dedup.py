@@ -41,6 +41,8 @@ from kpsearch.synthetic import CatalogueSpec
 from kpsearch.synthetic.copies import DedupSpec, write_dedup_set
 
 SETS = ("synthetic", "real")
+LINES_A_BRAND = 3
+"""They share a logo, and each of their pairs is looked at."""
 ITEMS_A_SHARED_PART = 12
 QUICK_ITEMS, QUICK_COPIES = 60, 60
 
@@ -48,7 +50,7 @@ QUICK_ITEMS, QUICK_COPIES = 60, 60
 def labelled_sets(given: argparse.Namespace, root: Path) -> Iterator[LabelledSet]:
     """The sets asked for, their pictures made under ``root``."""
     if "synthetic" in given.sets:
-        catalogue = CatalogueSpec(given.items, seed=given.seed)
+        catalogue = CatalogueSpec(given.items, seed=given.seed, lines_per_brand=LINES_A_BRAND)
         spec = DedupSpec(catalogue, shared_parts=-(-given.items // ITEMS_A_SHARED_PART))
         folder = root / f"synthetic-{given.items}-{given.seed}"
         yield read_dedup_set(write_dedup_set(spec, folder, n_jobs=given.jobs))
@@ -85,8 +87,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sets", nargs="*", choices=SETS, default=list(SETS))
-    parser.add_argument("--items", type=int, default=360, help="of the generated catalogue")
-    parser.add_argument("--copies", type=int, default=480, help="made of real pictures")
+    parser.add_argument("--items", type=int, default=300, help="of the generated catalogue")
+    parser.add_argument("--copies", type=int, default=360, help="made of real pictures")
     parser.add_argument("--quick", action="store_true", help="few items and copies")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
     parser.add_argument("--precision", type=float, default=0.99, help="asked of what is merged")

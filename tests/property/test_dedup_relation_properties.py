@@ -104,6 +104,20 @@ def test_a_patch_is_found_and_measured(x, y, width, height):
     plain[::7] = 140
     other = plain.copy()
     other[y : y + height, x : x + width] = (40, 40, 240)
-    found = largest_patch(plain, other, np.ones((10, 10), np.bool_))
+    everywhere = np.ones((10, 10), np.bool_)
+    found = largest_patch(plain, other, everywhere, everywhere)
     assert found.covers
     assert abs(found.area - width * height / 140**2) < 0.05
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**32), st.sampled_from([1e-6, 1e-4, 1e-3, 1e-2]))
+def test_any_transform_is_judged(seed, perspective):
+    """One that geometry got wrong, too; a picture may fall outside the other, or on a line."""
+    rng = np.random.default_rng(seed)
+    matrix = np.eye(3) + rng.normal(0, [[1, 1, 300], [1, 1, 300], [perspective, perspective, 1]])
+    if rng.random() < 0.2:
+        matrix[1] = matrix[0]
+    found = compare(as_image(drawn(0)), as_image(drawn(21)), verified(matrix))
+    assert not found.relation.merges
+    assert np.isfinite(found.log_odds)

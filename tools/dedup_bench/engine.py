@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
 from dedup_bench.labelled import LabelledSet
 from dedup_bench.measures import ScoredPairs
-
 from kpsearch.dedup.decisions import Decisions
 from kpsearch.dedup.job import Job, Outcome
 from kpsearch.dedup.records import JudgedPair

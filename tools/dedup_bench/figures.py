@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+
 from dedup_bench.engine import Judgement
 from dedup_bench.labelled import DIFFERENT, LOOK_ALIKE, LabelledPair, LabelledSet
 from dedup_bench.measures import Ranking, ScoredPairs, ranking
-
 from kpsearch.dedup.records import Relation
 from kpsearch.synthetic.copies import IGNORE
 
 NOT_FOUND = "not found"
+
+_FLAT = ("photo", "print-scan", "dvd, photo", "book, photo", "painting, photo")
+"""Photos of packs, covers and paintings, and scans."""
+
+
+def _is_crop(pair: LabelledPair) -> bool:
+    return pair.transformation.split("+")[0] == "crop"
+
 
 REACH: Mapping[str, Callable[[LabelledPair], bool]] = MappingProxyType(
     {
@@ -26,13 +35,6 @@ REACH: Mapping[str, Callable[[LabelledPair], bool]] = MappingProxyType(
     }
 )
 """Pairs that recall is asked of at 99% precision, by what they are called."""
-
-_FLAT = ("photo", "print-scan", "dvd, photo", "book, photo", "painting, photo")
-"""Photos of packs, covers and paintings, and scans."""
-
-
-def _is_crop(pair: LabelledPair) -> bool:
-    return pair.transformation.split("+")[0] == "crop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,37 +88,46 @@ class SetFigures:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """Which of the listed pairs each method finds."""
+
+    truth: LabelledSet
+    by_method: dict[str, npt.NDArray[np.bool_]]
+    """(`PRECISIONS`, p) each."""
+
+    def by(self, name_of: Callable[[LabelledPair], Iterable[str]]) -> dict[str, Recalls]:
+        """Recalls of the pairs to merge, by the names of each; no name without a pair."""
+        rows: dict[str, list[int]] = {}
+        for i, pair in enumerate(self.truth.pairs):
+            for name in name_of(pair) if pair.merges else ():
+                rows.setdefault(name, []).append(i)
+        return {name: self._recalls(rows[name]) for name in sorted(rows)}
+
+    def _recalls(self, rows: list[int]) -> Recalls:
+        shares = {
+            method: tuple(found[:, rows].mean(axis=1).tolist())
+            for method, found in self.by_method.items()
+        }
+        return Recalls(len(rows), shares)
+
+
 def figures(
     truth: LabelledSet, judgement: Judgement, peers: Mapping[str, ScoredPairs]
 ) -> SetFigures:
     """Of kpsearch and of the peers that could run."""
     methods = {"kpsearch": judgement.scored(truth), **peers}
     rankings = {name: ranking(truth, scored) for name, scored in methods.items()}
-    found = {
-        name: scored.of(truth.keys) >= np.array(rankings[name].thresholds)[:, None]
-        for name, scored in methods.items()
-    }
-
-    def recalls(wanted: Callable[[LabelledPair], bool]) -> Recalls | None:
-        rows = [i for i, pair in enumerate(truth.pairs) if pair.merges and wanted(pair)]
-        if not rows:
-            return None
-        shares = {n: tuple(f[:, rows].mean(axis=1).tolist()) for n, f in found.items()}
-        return Recalls(len(rows), shares)
-
-    def by(name_of: Callable[[LabelledPair], str]) -> dict[str, Recalls]:
-        names = dict.fromkeys(sorted(name_of(pair) for pair in truth.pairs if pair.merges))
-        made = {name: recalls(lambda pair, n=name: name_of(pair) == n) for name in names}
-        return {name: each for name, each in made.items() if each is not None}
-
+    levels = {name: np.array(each.thresholds)[:, None] for name, each in rankings.items()}
+    found = _Found(truth, {n: each.of(truth.keys) >= levels[n] for n, each in methods.items()})
     return SetFigures(
         name=truth.name,
         pictures=len(truth.paths),
         duplicates=int(truth.merging.sum()),
         methods=rankings,
-        kinds=by(_kind),
-        strengths=by(lambda pair: f"{_kind(pair)} {pair.strength:g}"),
-        reach={name: r for name, wanted in REACH.items() if (r := recalls(wanted)) is not None},
+        kinds=found.by(lambda pair: [_kind(pair)]),
+        strengths=found.by(lambda pair: [f"{_kind(pair)} {pair.strength:g}"]),
+        reach=found.by(lambda pair: [name for name, wanted in REACH.items() if wanted(pair)]),
         relations=_relation_figures(truth, judgement),
         seconds=judgement.seconds,
     )

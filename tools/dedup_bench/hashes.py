@@ -15,9 +15,9 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+
 from dedup_bench.labelled import LabelledSet
 from dedup_bench.measures import ScoredPairs
-
 from kpsearch.errors import ImageRejected
 from kpsearch.images import read_image
 from kpsearch.parallel import map_in_order

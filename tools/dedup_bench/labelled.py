@@ -63,7 +63,7 @@ class LabelledSet:
     def keys_of(self, ends: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """A number for each two pictures, (m, 2) in any order -> (m,)."""
         low, high = np.sort(ends.reshape(-1, 2), axis=1).T
-        return low * len(self.paths) + high
+        return np.asarray(low * len(self.paths) + high)
 
 
 def labelled_pair(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from dedup_bench.labelled import LabelledSet
 
+from dedup_bench.labelled import LabelledSet
 from kpsearch.evaluation import micro_average_precision, recall_at_precision
 
 PRECISIONS = (0.9, 0.99)

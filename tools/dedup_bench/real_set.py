@@ -11,9 +11,9 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+
 from dedup_bench.copydays import CELLS, copydays, relation_of
 from dedup_bench.labelled import LOOK_ALIKE, LabelledPair, LabelledSet, labelled_pair
-
 from kpsearch.evaluation import Truth, TruthRow
 from kpsearch.images import read_image
 from kpsearch.synthetic.copies import IGNORE

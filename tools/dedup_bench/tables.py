@@ -10,7 +10,6 @@ from dedup_bench.engine import Judgement
 from dedup_bench.figures import NOT_FOUND, Recalls, SetFigures
 from dedup_bench.labelled import DIFFERENT, LOOK_ALIKE, LabelledPair, LabelledSet
 from dedup_bench.measures import PRECISIONS
-
 from kpsearch.dedup.records import Relation
 from kpsearch.evaluation import format_table
 from kpsearch.synthetic.copies import IGNORE

@@ -19,7 +19,7 @@ RIDGE = 2e-3
 """On slopes for terms of unit spread."""
 LEAST_SPREAD = 1e-3
 """Of a term: one that is the same for all pairs has no slope to speak of."""
-WRONG_MERGE = 2.0
+WRONG_MERGE = 3.0
 """What merging a variant weighs beside missing a duplicate."""
 
 

@@ -45,16 +45,16 @@ class Colour:
     """One of the pictures has no colour, so that there is nothing to compare."""
 
 
-def compare_colour(a: Pixels, b: Pixels, cells: Mask, core: Mask) -> Colour:
+def compare_colour(a: Pixels, b: Pixels, cells: Mask, sure: Mask) -> Colour:
     """Of pictures (h, w, 3) BGR in one frame; ``cells`` (r, c) those that both show.
 
     In logarithms light and its shading only add, and drop out of differences of channels: chroma b
-    = s · chroma a + cast, for every cell of the ``core`` alike, by least absolute deviations. s and
-    the cast stay within what lamps, cameras and editors do, and no cast is the likeliest, so that
-    a pack in another colour is no trick of the light.
+    = s · chroma a + cast, alike for all cells that are ``sure`` to show the same, by least absolute
+    deviations. s and the cast stay within what lamps, cameras and editors do, and no cast is the
+    likeliest, so that a pack in another colour is no trick of the light.
     """
     chroma_a, chroma_b = _chroma(a), _chroma(b)
-    fitted_to = core if core.any() else cells
+    fitted_to = sure if sure.any() else cells
     if not fitted_to.any():
         return Colour(np.zeros(cells.shape, np.float32), 0.0, 1.0, grey=False)
     strength = [

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from kpsearch.dedup.relation.overlay import scaling
-from kpsearch.geometry import projected_outline
+from kpsearch.dedup.relation.overlay import CELL_PX, Overlay, scaling
+from kpsearch.geometry import inverse, projected_outline
 from kpsearch.geometry.homography import jacobian
 from kpsearch.types import ImageSize
 
@@ -27,6 +27,8 @@ PLAIN = 12
 """Grey levels within which a ground is of one colour."""
 LEAST_CONTENT = 0.04
 """Share of a picture: one with less is all ground, and counts as a whole."""
+LEAST_FILL = 0.02
+"""Share of the frame."""
 LEAST_MARGIN = 0.015
 """Of the longer side, on all four sides, for plain ground to be a border."""
 
@@ -86,6 +88,30 @@ def covered(content: Content, other: ImageSize, transform: Homography) -> float:
     if len(polygon):
         cv2.fillConvexPoly(inside, np.rint(polygon).astype(np.int32), 1)
     return float((content.mask & (inside > 0)).sum() / content.mask.sum())
+
+
+def fill(a: Content, b: Content, laid: Overlay) -> Mask:
+    """(h, w) of the frame: plain ground in one picture where the other shows something.
+
+    An editor fills so what a turned picture leaves of its frame. None, where it is next to nothing:
+    grounds of noisy pictures never end on the very same pixel.
+    """
+    size = (laid.valid.shape[1], laid.valid.shape[0])
+    grounds = [
+        cv2.warpPerspective(
+            (~content.mask).astype(np.uint8), into @ inverse(content.to_small), size
+        )
+        for content, into in ((a, laid.from_a), (b, laid.from_b))
+    ]
+    one_sided = (grounds[0] != grounds[1]).astype(np.uint8)
+    apart = cv2.morphologyEx(one_sided, cv2.MORPH_OPEN, _square(CELL_PX // 2))
+    if apart.mean() < LEAST_FILL:
+        return np.zeros(laid.valid.shape, np.bool_)
+    return np.asarray(cv2.dilate(apart, _square(CELL_PX)) > 0)
+
+
+def _square(side_px: int) -> npt.NDArray[np.uint8]:
+    return np.ones((side_px, side_px), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)

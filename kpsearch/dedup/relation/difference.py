@@ -41,7 +41,7 @@ def difference_map(
 
 def _levels(comparison: Comparison) -> npt.NDArray[np.uint8]:
     """(r, c) by cells of the frame."""
-    structure, found = comparison.structure, comparison.disagreement
+    structure, found = comparison.structure, comparison.seen
     drawing = np.clip((AGREES - structure.correlation) / AGREES, 0, 1)
     colour = np.clip(comparison.colour.residual / (2 * RECOLOURED), 0, 1)
     level = np.maximum(drawing * found.redrawn, colour * found.recoloured)

@@ -80,29 +80,49 @@ def agreeing_cells(structure: Structure) -> Mask:
     return _in_company((structure.weight > DRAWN) & (structure.correlation > AGREES), least=3)
 
 
-def core_of(structure: Structure) -> Mask:
-    """(r, c) the hull of what agrees, without its rim, where what lies outside shines in."""
-    whole = hull(agreeing_cells(structure)) & structure.valid
+def replaced_cells(structure: Structure) -> Mask:
+    """(r, c) where both have a drawing, each another one."""
+    contrary = _contrary(structure) & (structure.through <= THROUGH)
+    return _in_company(contrary & ~_one_sided(structure), least=LEAST_REGION)
+
+
+def core_of(structure: Structure, *, of_files: bool) -> Mask:
+    """(r, c) the hull of what agrees, without its rim, where what lies outside shines in.
+
+    In files that an editor made of each other, what is drawn on both counts wherever it is: there
+    is no thing with a background.
+    """
+    drawn = agreeing_cells(structure)
+    if of_files:
+        drawn = drawn | replaced_cells(structure)
+    whole = hull(drawn) & structure.valid
     inner = cv2.erode(whole.astype(np.uint8), SQUARE, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     return np.asarray(inner > 0)
 
 
-def disagreement(structure: Structure, colour: Colour) -> Disagreement:
+def disagreement(structure: Structure, colour: Colour, core: Mask) -> Disagreement:
     """From both comparisons, of the same cells."""
-    drawn = structure.weight > DRAWN
-    contrary = drawn & (structure.correlation < CONTRADICTS)
-    ratio = (structure.texture_a + 2) / (structure.texture_b + 2)
+    contrary = _contrary(structure)
     through = contrary & (structure.through > THROUGH)
-    one_sided = contrary & ~through & (np.maximum(ratio, 1 / ratio) > ONE_SIDED)
+    one_sided = contrary & ~through & _one_sided(structure)
     return Disagreement(
-        drawn=drawn,
+        drawn=structure.weight > DRAWN,
         agreeing=agreeing_cells(structure),
-        core=core_of(structure),
-        replaced=_in_company(contrary & ~one_sided & ~through, least=LEAST_REGION),
+        core=core,
+        replaced=replaced_cells(structure),
         overwritten=_in_company(through, least=LEAST_REGION),
         one_sided=_in_company(one_sided, least=LEAST_REGION),
         recoloured=_in_company(structure.valid & (colour.residual > RECOLOURED), least=3),
     )
+
+
+def _contrary(structure: Structure) -> Mask:
+    return np.asarray((structure.weight > DRAWN) & (structure.correlation < CONTRADICTS))
+
+
+def _one_sided(structure: Structure) -> Mask:
+    ratio = (structure.texture_a + 2) / (structure.texture_b + 2)
+    return np.asarray(np.maximum(ratio, 1 / ratio) > ONE_SIDED)
 
 
 def hull(cells: Mask) -> Mask:

@@ -10,6 +10,7 @@ import numpy as np
 from kpsearch.dedup.relation.colour import Colour, compare_colour
 from kpsearch.dedup.relation.disagreement import (
     Disagreement,
+    agreeing_cells,
     core_of,
     disagreement,
     hull,
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
 
 ENOUGH_CELLS = 400
 """With a drawing: more make nothing surer."""
+LEAST_SURE_CELLS = 20
+"""With the same drawing, for light to be known from them alone."""
 MOST_SHINING = 0.4
-"""Share of a patch with the same drawing on both pictures, from which it is another colour."""
+"""Share of a patch's drawing that both pictures have, from which it only is of another colour."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,23 +42,29 @@ class Comparison:
 
     structure: Structure
     colour: Colour
+    seen: Disagreement
     disagreement: Disagreement
+    """Without what something that was laid over one of them hides."""
     patch: Patch
     covered: float
     """Share of the core that something laid over it hides, which then does not count."""
 
 
-def compared(registered: Registered) -> Comparison:
-    """Structure, colour, and where they disagree."""
+def compared(registered: Registered, *, of_files: bool) -> Comparison:
+    """Structure, colour, and where they disagree; ``of_files`` where no camera came between."""
     laid = registered.laid
     structure = compare_structure(laid.a, laid.b, laid.valid)
-    core = core_of(structure)
-    colour = compare_colour(laid.a, laid.b, structure.valid, core)
-    patch = largest_patch(laid.a, laid.b, core)
-    found = disagreement(structure, colour)
-    if patch.covers and _share(found.agreeing & patch.cells, patch.cells) < MOST_SHINING:
-        return Comparison(structure, colour, found.without(patch.cells), patch, patch.area)
-    return Comparison(structure, colour, found, patch, 0.0)
+    core = core_of(structure, of_files=of_files)
+    sure = agreeing_cells(structure) & core
+    sure = sure if sure.sum() >= LEAST_SURE_CELLS else core
+    colour = compare_colour(laid.a, laid.b, structure.valid, sure)
+    patch = largest_patch(laid.a, laid.b, core, sure)
+    found = disagreement(structure, colour, core)
+    shining = _share(found.agreeing & patch.inner, found.drawn & patch.inner)
+    if patch.covers and shining < MOST_SHINING:
+        counted = found.without(patch.cells)
+        return Comparison(structure, colour, found, counted, patch, patch.area)
+    return Comparison(structure, colour, found, found, patch, 0.0)
 
 
 def content_figures(comparison: Comparison) -> dict[str, float]:

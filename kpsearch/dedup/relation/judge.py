@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kpsearch.dedup.records import Entry, JudgedPair, Relation, VerifiedPair
-from kpsearch.dedup.relation.coverage import content_of, covered, pose
+from kpsearch.dedup.relation.coverage import Content, content_of, covered, fill, pose
 from kpsearch.dedup.relation.decision import (
     EXACT_LOG_ODDS,
     MOST_LOG_ODDS,
+    camera,
     log_odds,
     named,
 )
@@ -77,9 +78,14 @@ def compare(a: Image, b: Image, pair: VerifiedPair) -> JudgedPair:
     registered = register(pixels_a, b.pixels, to_b @ pair.transform @ inverse(to_a))
     if registered is None or len(_overlap(pixels_a, b.pixels, registered)) < 3:
         return _apart(pair)
-    comparison = compared(registered)
-    figures = geometry_figures(pair, registered) | content_figures(comparison)
-    figures |= coverage_figures(pixels_a, b.pixels, registered)
+    contents = content_of(pixels_a), content_of(b.pixels)
+    figures = geometry_figures(pair, registered)
+    figures |= coverage_figures(pixels_a, b.pixels, contents, registered)
+    of_files = camera(figures) < 1
+    if of_files:
+        registered = registered.without(fill(*contents, registered.laid))
+    comparison = compared(registered, of_files=of_files)
+    figures |= content_figures(comparison)
     figures |= core_figures(figures)
     odds = log_odds(figures)
     relation = named(figures, odds, mirrored=pair.mirrored)
@@ -103,12 +109,15 @@ def compare(a: Image, b: Image, pair: VerifiedPair) -> JudgedPair:
 
 
 def coverage_figures(
-    a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8], registered: Registered
+    a: npt.NDArray[np.uint8],
+    b: npt.NDArray[np.uint8],
+    contents: tuple[Content, Content],
+    registered: Registered,
 ) -> dict[str, float]:
     """How much of each the other covers, and the pose of a on b."""
     laid = registered.laid
     transform = inverse(laid.from_b) @ laid.from_a
-    content_a, content_b = content_of(a), content_of(b)
+    content_a, content_b = contents
     sizes = [ImageSize(pixels.shape[1], pixels.shape[0]) for pixels in (a, b)]
     laid_how = pose(transform, _overlap(a, b, registered))
     return {

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 CELL_PX = 14
 """Side of a cell of the frame, which is made of whole ones: 32 cells are 448 px."""
+MOST_CONDITION = 1e12
+"""Of a homography: one of noise alone may flatten a picture to a line."""
 LEAST_SIDE_PX = 24.0
 """Of an overlap: in less there is nothing to compare."""
 EDGE_PX = 2
@@ -63,6 +65,8 @@ def overlapping(a: Pixels, b: Pixels, transform: Homography) -> bool:
 
     One way alone is not enough: a horizon between them hides what lies behind it.
     """
+    if not (np.isfinite(transform).all() and np.linalg.cond(transform) < MOST_CONDITION):
+        return False
     sizes = _size(a), _size(b)
     there = projected_outline(transform, *sizes)
     return len(there) >= 3 and len(projected_outline(inverse(transform), *sizes[::-1])) >= 3

@@ -27,6 +27,7 @@ SPREADS = 4.0
 """Times the median difference of a pair, for poor pictures."""
 ROUNDS = 4
 LARGEST_GAIN = 4.0
+SQUARE = np.ones((3, 3), np.uint8)
 
 
 LEAST_SOLIDITY = 0.9
@@ -45,6 +46,8 @@ class Patch:
     """Share of its convex hull that it fills, holes included; 0 where there is no difference."""
     elsewhere: float
     """Share of the core that differs outside the hull."""
+    inner: Mask
+    """(r, c) cells that lie within it."""
     cells: Mask
     """(r, c) that it touches, and those next to them."""
 
@@ -58,48 +61,48 @@ class Patch:
         )
 
 
-def largest_patch(a: Pixels, b: Pixels, core: Mask) -> Patch:
-    """Of pictures (h, w, 3) BGR in one frame, within the cells ``core`` (r, c)."""
+def largest_patch(a: Pixels, b: Pixels, core: Mask, sure: Mask) -> Patch:
+    """Of pictures (h, w, 3) BGR in one frame, within the cells ``core`` (r, c).
+
+    ``sure`` are cells that nothing was laid over: from them is known what light does.
+    """
     half = (a.shape[1] // 2, a.shape[0] // 2)
     inside = cv2.resize(core.astype(np.uint8), half, interpolation=cv2.INTER_NEAREST)
     if not core.any():
-        return Patch(0.0, 0.0, 0.0, np.zeros_like(core))
-    differs = (_differences(a, b, core) & (inside > 0)).astype(np.uint8)
+        return Patch(0.0, 0.0, 0.0, np.zeros_like(core), np.zeros_like(core))
+    differs = (_differences(a, b, sure) & (inside > 0)).astype(np.uint8)
     opened = cv2.morphologyEx(differs, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     contours, _ = cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     if not contours:
-        return Patch(0.0, 0.0, 0.0, np.zeros_like(core))
+        return Patch(0.0, 0.0, 0.0, np.zeros_like(core), np.zeros_like(core))
     largest = max(contours, key=cv2.contourArea)
     filled, within = np.zeros(half[::-1], np.uint8), np.zeros(half[::-1], np.uint8)
     cv2.drawContours(filled, [largest], -1, 1, cv2.FILLED)
     cv2.fillConvexPoly(within, cv2.convexHull(largest), 1)
+    share = cv2.resize(within * np.float32(1), core.shape[::-1], interpolation=cv2.INTER_AREA)
     whole = float(inside.sum())
     return Patch(
         area=float(filled.sum()) / whole,
         solidity=float(filled.sum()) / float(within.sum()),
         elsewhere=float(((opened > 0) & (within == 0)).sum()) / whole,
-        cells=_touched(within, core.shape),
+        inner=share > 0.5,
+        cells=cv2.dilate((share > 0.02).astype(np.uint8), SQUARE) > 0,
     )
 
 
-def _touched(mask: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> Mask:
-    """The cells (r, c) of a mask at half the size of the frame, and those next to them."""
-    share = cv2.resize(mask * np.float32(1), shape[::-1], interpolation=cv2.INTER_AREA)
-    near = cv2.dilate((share > 0.02).astype(np.uint8), np.ones((3, 3), np.uint8))
-    return np.asarray(near > 0)
-
-
-def _differences(a: Pixels, b: Pixels, core: Mask) -> Mask:
+def _differences(a: Pixels, b: Pixels, sure: Mask) -> Mask:
     """(h/2, w/2) where a channel differs after the likeliest gain and offset of each."""
+    cells = [by_cells(pixels.astype(np.float32))[sure].astype(np.float64) for pixels in (a, b)]
+    if cells[0].std() < cells[1].std():  # from the one with more contrast to the one with less
+        return _differences(b, a, sure)
+    fits = [_fitted(cells[0][:, channel], cells[1][:, channel]) for channel in range(3)]
+    gains, offsets = np.array(fits, np.float32).T
     half = (a.shape[1] // 2, a.shape[0] // 2)
-    small = [
+    small_a, small_b = (
         cv2.resize(pixels, half, interpolation=cv2.INTER_AREA).astype(np.float32)
         for pixels in (a, b)
-    ]
-    cells = [by_cells(pixels.astype(np.float32))[core].astype(np.float64) for pixels in (a, b)]
-    fits = [_fitted(cells[0][:, c], cells[1][:, c]) for c in range(3)]
-    gains, offsets = np.array(fits, np.float32).T
-    apart = cv2.blur(np.abs(small[0] * gains + offsets - small[1]), (3, 3)).max(axis=2)
+    )
+    apart = cv2.blur(np.abs(small_a * gains + offsets - small_b), (3, 3)).max(axis=2)
     usual = float(np.median(apart))
     return np.asarray(apart > max(DIFFERS, SPREADS * usual))
 

@@ -8,7 +8,7 @@ corrects the transform: in a small frame first, which sees far, then in the full
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -47,6 +47,10 @@ class Registered:
     """Points followed from one picture to the other and back."""
     agreeing: int
     """Tracks that one homography explains."""
+
+    def without(self, ignored: npt.NDArray[np.bool_]) -> Registered:
+        """The same, with a part (h, w) of the frame left out of the overlap."""
+        return replace(self, laid=replace(self.laid, valid=self.laid.valid & ~ignored))
 
 
 def register(a: Pixels, b: Pixels, transform: Homography) -> Registered | None:

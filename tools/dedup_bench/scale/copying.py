@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+
 from dedup_bench.scale.keypoints import (
     FLIPPED_BITS,
     NOISE_OCTAVES,
@@ -19,7 +20,6 @@ from dedup_bench.scale.keypoints import (
     draw_keypoints,
     seen_again,
 )
-
 from kpsearch.types import ImageSize
 
 Homography = npt.NDArray[np.float64]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import xxhash
+
 from dedup_bench.scale.copying import copy_of
 from dedup_bench.scale.keypoints import (
     Drawn,
@@ -19,7 +20,6 @@ from dedup_bench.scale.keypoints import (
     seen_again,
 )
 from dedup_bench.scale.population import COPY_KINDS, Population
-
 from kpsearch.index import ImageRecord, IndexWriter, Keypoints, quantise_keypoints
 from kpsearch.index.columns import SKETCH_KEYPOINTS
 from kpsearch.index.sketch import Sketch

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +61,7 @@ class Drawn:
         both = zip(self._arrays(), other._arrays(), strict=True)
         return Drawn(self.size, *(np.concatenate(pair)[order] for pair in both))
 
-    def _arrays(self) -> list[npt.NDArray[np.generic]]:
+    def _arrays(self) -> list[npt.NDArray[Any]]:
         return [
             *(self.word, self.signature, self.mirrored_word, self.mirrored_signature),
             *(self.xy, self.scale, self.angle_rad),
@@ -79,7 +80,7 @@ class WordLaw:
         """(words,) rising to 1."""
         rng = np.random.default_rng([self.seed, 2])
         weight = rng.lognormal(0, WORD_DEVIATION, self.words)
-        return np.cumsum(weight) / weight.sum()
+        return np.asarray(np.cumsum(weight) / weight.sum())
 
     def draw(self, count: int, rng: np.random.Generator) -> npt.NDArray[np.uint32]:
         """(count,) words."""

@@ -52,7 +52,8 @@ class Population:
         a, b = ends.T
         root_a, root_b = self.families[a], self.families[b]
         in_line = (self.line[root_a] >= 0) & (self.line[root_a] == self.line[root_b])
-        return (root_a == root_b) | in_line | (self.crowd[a] & self.crowd[b])
+        crowded = self.crowd[a] & self.crowd[b]
+        return np.asarray((root_a == root_b) | in_line | crowded)
 
 
 def draw_population(pictures: int, seed: int) -> Population:

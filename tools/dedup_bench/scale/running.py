@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
 from dedup_bench.scale.indexes import write_population
 from dedup_bench.scale.memory import Peak, Watch
 from dedup_bench.scale.population import COPY_KINDS, Population, draw_population
-
 from kpsearch.dedup.grouping import group_pairs
 from kpsearch.dedup.job import Job
 from kpsearch.dedup.records import JudgedPair, Relation, VerifiedPair
@@ -57,14 +57,8 @@ def measure_scale(
     write_population(population, folder / "index", lambda *done: progress("writing", *done))
     written = time.perf_counter() - started
     snapshot = Snapshot.open(folder / "index")
-    facts = {
-        "pictures": pictures,
-        "keypoints": int(snapshot.keypoints),
-        "words": len(snapshot.vocabulary),
-        "index_mb": snapshot.size_bytes / 2**20,
-        "written_s": written,
-    }
-    del snapshot
+    keypoints, words = int(snapshot.keypoints), len(snapshot.vocabulary)
+    index_mb = snapshot.size_bytes / 2**20
     started = time.perf_counter()
     peak = _run_watched(folder, n_jobs)
     total = time.perf_counter() - started
@@ -73,7 +67,11 @@ def measure_scale(
     for name in ("index", "job"):
         shutil.rmtree(folder / name)
     return ScaleFigures(
-        **facts,
+        pictures=pictures,
+        keypoints=keypoints,
+        words=words,
+        index_mb=index_mb,
+        written_s=written,
         seconds=told["seconds"],
         total_s=total,
         peak=peak,

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from dedup_bench.scale.running import ScaleFigures
-
 from kpsearch.evaluation import format_table
 
 
@@ -15,7 +14,7 @@ def scale_tables(figures: Sequence[ScaleFigures]) -> str:
     headers = ["", *(f"{each.pictures:,} pictures" for each in figures)]
     stages = list(dict.fromkeys(stage for each in figures for stage in each.seconds))
     kinds = list(dict.fromkeys(kind for each in figures for kind in each.recall))
-    rows = [
+    rows: list[Sequence[str | None]] = [
         ["keypoints", *(f"{each.keypoints:,}" for each in figures)],
         ["words", *(f"{each.words:,}" for each in figures)],
         ["index, MB", *(f"{each.index_mb:,.0f}" for each in figures)],

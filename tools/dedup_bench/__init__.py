@@ -1,0 +1,1 @@
+"""What tools/bench_dedup.py measures: sets of pairs with the truth, methods, figures, tables."""
