@@ -10,6 +10,7 @@ import click
 from kpsearch.cli.options import index_option, jobs_option, json_flag
 
 if TYPE_CHECKING:
+    from kpsearch.dedup.decisions import Decisions
     from kpsearch.dedup.job import Outcome
     from kpsearch.dedup.report import Report
 
@@ -67,6 +68,7 @@ def dedup(ctx: click.Context, /, **given: Any) -> None:
     there are none.
     """
     if ctx.invoked_subcommand is not None:
+        _refuse_options(ctx)
         return
     from kpsearch.cli.output import print_json, progress_bars, require_folder_place
     from kpsearch.dedup.calibration import require_precision
@@ -76,10 +78,11 @@ def dedup(ctx: click.Context, /, **given: Any) -> None:
     from kpsearch.options import DedupOptions
 
     index = given["index"]
-    folder = given["folder"] or f"{os.path.abspath(index)}.dedup"
+    folder = given["folder"] or _default_folder(index, given["against"])
     require_folder_place(folder)
     options = DedupOptions(require_precision(given["precision"]), given["keep"])
     decisions = read_decisions(given["decisions"] or default_path(index))
+    _require_recorded(os.path.join(folder, "pairs.csv"), decisions)
     with (
         progress_bars() as progress,
         Job(
@@ -109,6 +112,41 @@ def dedup(ctx: click.Context, /, **given: Any) -> None:
         click.echo(describe(outcome, report))
     if outcome.found_duplicates:
         ctx.exit(FOUND)
+
+
+def _refuse_options(ctx: click.Context) -> None:
+    """`dedup -i X decide` would record for another index than X."""
+    from kpsearch.errors import UsageError
+
+    named = click.core.ParameterSource.COMMANDLINE
+    given = [name for name in ctx.params if ctx.get_parameter_source(name) is named]
+    if given:
+        raise UsageError("options of `dedup decide` come after `decide`")
+
+
+def _default_folder(index: str, against: str | None) -> str:
+    beside = os.path.abspath(index)
+    if against is None:
+        return f"{beside}.dedup"
+    return f"{beside}-against-{os.path.basename(os.path.abspath(against))}.dedup"
+
+
+def _require_recorded(pairs: str, decisions: Decisions) -> None:
+    """Raise `UsageError` for a report with verdicts filled in that would be written over."""
+    from kpsearch.dedup.decisions import filled_in
+    from kpsearch.errors import UnusableFile, UsageError
+
+    try:
+        filled = filled_in(pairs) if os.path.exists(pairs) else None
+    except UnusableFile:
+        return  # nothing that anybody could record
+    if filled is not None and any(
+        decisions.verdict(*key) is not decision.verdict for key, decision in filled.by_pair.items()
+    ):
+        raise UsageError(
+            f"{pairs}: has verdicts that are not recorded, and would be written over; run "
+            "`kpsearch dedup decide` with it first, or move it away"
+        )
 
 
 def describe(outcome: Outcome, report: Report) -> str:

@@ -167,6 +167,8 @@ def _neighbours_of_neighbours(pairs: Arrays, catalogue: Catalogue) -> Pairs:
 
     Two in a mirror of a third are not in a mirror of each other.
     """
+    if catalogue.fixed is not None:
+        return np.empty((0, 3), np.int64)  # two of a batch, or two fixed ones, are not compared
     ends = np.concatenate([pairs["a"], pairs["b"]])
     others = np.concatenate([pairs["b"], pairs["a"]])
     mirrored, score = np.tile(pairs["mirrored"], 2), np.tile(pairs["score"], 2)
@@ -177,7 +179,7 @@ def _neighbours_of_neighbours(pairs: Arrays, catalogue: Catalogue) -> Pairs:
         for i, one in enumerate(near):
             for other in near[i + 1 :]:
                 a, b = sorted((int(others[one]), int(others[other])))
-                if a < b and (catalogue.fixed is None or a < catalogue.asking <= b):
+                if a < b:
                     new.append((a, b, bool(mirrored[one] != mirrored[other])))
     return np.array(new, np.int64).reshape(-1, 3)
 

@@ -4,8 +4,8 @@
 2. *Cores*: nodes that show the same as a whole join while most of the pairs across are links,
    the surest link first (`kpsearch.dedup.linkage`).
 3. Cores of which one is a part of the other join only where each core of a group is linked with
-   each: of two crops of one picture that have nothing in common, the surer joins. However many
-   copies of a collage there are, they never join what it shows.
+   each. Of what contains two things that have nothing in common neither joins: nothing tells a
+   collage of two pictures from a picture with two crops.
 
 What a person decided comes before all that: the same joins, and anything else keeps apart. A pair
 that was judged a variant, or to share a part only, keeps its pictures apart as well, but where
@@ -62,7 +62,8 @@ def group_pairs(
     facts = PairFacts.of(pairs, accepted, entries)
     nodes = facts.nodes(len(entries))
     cores = facts.graph(nodes, facts.linked & facts.whole, cut=cut).joined(most)
-    links_of_cores = facts.graph(nodes, facts.linked, cut=cut).contracted(cores, most)
+    believed = facts.linked & ~_of_collages(facts, cores[nodes])
+    links_of_cores = facts.graph(nodes, believed, cut=cut).contracted(cores, most)
     joined = links_of_cores.joined(all_of)[cores][nodes]
     links = _Links.of(facts, joined)
     groups = []
@@ -72,6 +73,32 @@ def group_pairs(
         groups.append(links.group(label, members, facts, keeper))
     groups.sort(key=lambda group: (-len(group.members), min(group.members)))
     return Grouping(tuple(groups), tuple(_contradictions(joined, facts, entries)))
+
+
+def _of_collages(facts: PairFacts, core: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+    """(pairs,) links of a part to what contains it and another part that it has no link with.
+
+    ``core`` (pictures,) is of each picture. What contains two things is a collage, or a picture of
+    which both are crops: nothing in the pairs tells which, and a collage is neither of the two.
+    """
+    ends = core[facts.ends]
+    linked = {tuple(sorted(two)) for two in ends[facts.linked].tolist()}
+    rows = np.flatnonzero(facts.linked & (facts.container >= 0) & (ends[:, 0] != ends[:, 1]))
+    whole = core[facts.container[rows]]
+    part = np.where(ends[rows, 0] == whole, ends[rows, 1], ends[rows, 0])
+    parts: defaultdict[int, set[int]] = defaultdict(set)
+    for container, one in zip(whole.tolist(), part.tolist(), strict=True):
+        parts[container].add(one)
+    strangers = {
+        (container, one)
+        for container, several in parts.items()
+        for one in several
+        if any(other != one and tuple(sorted((one, other))) not in linked for other in several)
+    }
+    dropped = np.zeros(len(facts.ends), np.bool_)
+    found = zip(rows.tolist(), whole.tolist(), part.tolist(), strict=True)
+    dropped[[row for row, container, one in found if (container, one) in strangers]] = True
+    return dropped
 
 
 def _members(

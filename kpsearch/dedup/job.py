@@ -145,7 +145,9 @@ class Job:
         told = partial(self._timed, "comparing pictures")
         pairs = judge(tasks, self._journal, n_jobs=self._n_jobs, limits=self._limits, progress=told)
         parts = [of_a_part(pair) for pair in self.found.pairs if only_a_part(pair)]
-        return _best_of_each(pairs + parts + self._exact())
+        best = _best_of_each(pairs + parts + self._exact())
+        # Of two indexes, a file that is in both is no duplicate of itself.
+        return [p for p in best if self._entry(p.a).path != self._entry(p.b).path]
 
     def conclude(self, options: DedupOptions, decisions: Decisions) -> Outcome:
         """Probabilities, which of the pairs are merged, and into what groups."""

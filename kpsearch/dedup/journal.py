@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, "npt.NDArray[Any]"]
 T = TypeVar("T")
+
+_DAMAGED = (ValueError, OSError, EOFError, KeyError, IndexError, BadZipFile, zlib.error)
 
 
 class Journal(Ledger):
@@ -48,7 +52,7 @@ class Journal(Ledger):
         try:
             with np.load(io.BytesIO(found[0][0]), allow_pickle=False) as archive:
                 return dict(archive)
-        except (ValueError, OSError, KeyError, IndexError) as error:
+        except _DAMAGED as error:
             raise KpsearchError(f"{self.path}: is damaged; remove it and start again") from error
 
     def add(self, stage: str, chunk: int, results: Arrays) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from kpsearch.dedup.journal import in_chunks
 from kpsearch.dedup.records import DifferenceMap, JudgedPair, Relation
+from kpsearch.errors import ImageRejected
 from kpsearch.parallel import map_in_order
 from kpsearch.types import Casualty
 
@@ -123,11 +124,17 @@ def exact(a: int, b: int) -> JudgedPair:
 
 
 def _judged(task: Task) -> Arrays:
+    import cv2
+
     from kpsearch.dedup.relation import judge_hash_pair, judge_pair
 
-    if task.pair is None:
-        return _encoded(judge_hash_pair(task.a, task.b))
-    return _encoded(judge_pair(task.pair, task.a, task.b))
+    try:
+        if task.pair is None:
+            return _encoded(judge_hash_pair(task.a, task.b))
+        return _encoded(judge_pair(task.pair, task.a, task.b))
+    except (cv2.error, np.linalg.LinAlgError, ImageRejected) as error:
+        # One odd pair must not end a job of hours; it is named in the report.
+        return _encoded(_unjudged(task, f"{type(error).__name__}: {error}"))
 
 
 def _isolated(
@@ -143,16 +150,19 @@ def _isolated(
         work, tasks, isolated=limits, n_jobs=n_jobs, chunk_size=chunk_size * PAIRS_AT_A_TIME
     )
     for task, result in zip(tasks, results, strict=True):
-        yield _encoded(_unjudged(task, result)) if isinstance(result, Casualty) else result
+        if isinstance(result, Casualty):
+            yield _encoded(_unjudged(task, f"{result.code}: {result.text}"))
+        else:
+            yield result
 
 
-def _unjudged(task: Task, casualty: Casualty) -> JudgedPair:
+def _unjudged(task: Task, why: str) -> JudgedPair:
     return JudgedPair(
         task.a.number,
         task.b.number,
         Relation.INSUFFICIENT,
         UNPROVEN_LOG_ODDS,
-        note=f"not compared: {casualty.code}: {casualty.text}",
+        note=f"not compared: {why}",
         opened=False,
     )
 

@@ -37,6 +37,8 @@ class PairFacts:
     """Equal, decided to be the same, or accepted."""
     whole: Mask
     """Neither shows a part of the other only, or so it was decided."""
+    container: npt.NDArray[np.intp]
+    """Number of the picture that the other is a part of; -1 where none is."""
     same: Mask
     """Decided to be the same."""
     apart: Mask
@@ -66,6 +68,7 @@ class PairFacts:
             equal=equal[order],
             linked=(equal | same | (accepted & merges & open_))[order],
             whole=(same | ~_mask(relation in _PARTS for relation in relations))[order],
+            container=np.where(same, -1, _containers(pairs))[order],
             same=same[order],
             apart=~(same | open_)[order],
             opposed=(open_ & _mask(relation in _APART for relation in relations))[order],
@@ -107,6 +110,15 @@ class PairFacts:
             forced=any_of(self.same),
             forbidden=any_of(self.apart),
         )
+
+
+def _containers(pairs: Sequence[JudgedPair]) -> npt.NDArray[np.intp]:
+    ends = {Relation.CROP_OF: "b", Relation.CONTAINS: "a"}
+    found = (ends.get(pair.relation) for pair in pairs)
+    return np.array(
+        [-1 if end is None else getattr(pair, end) for pair, end in zip(pairs, found, strict=True)],
+        np.intp,
+    )
 
 
 def _mask(values: Iterable[bool]) -> Mask:

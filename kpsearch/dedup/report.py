@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from kpsearch.dedup.records import Relation
@@ -66,7 +68,10 @@ def write_report(
         summary=told,
     )
     paths = [pairs_path, groups_path, page_path]
-    return Report({**summary, "report": paths}, told, paths)
+    with suppress(FileNotFoundError):  # of a run that was asked for the other form
+        os.unlink(os.path.join(folder, "groups.json" if lines else "groups.jsonl"))
+    seconds = {stage: round(spent, 3) for stage, spent in outcome.seconds.items()}
+    return Report({**summary, "seconds": seconds, "report": paths}, told, paths)
 
 
 def _summary(outcome: Outcome, options: DedupOptions) -> dict[str, Any]:
@@ -80,14 +85,13 @@ def _summary(outcome: Outcome, options: DedupOptions) -> dict[str, Any]:
         "redundant": redundant(outcome),
         "precision": options.precision,
         "expected_precision": acceptance.expected_precision,
-        "threshold_log_odds": acceptance.threshold,
+        "threshold_log_odds": acceptance.threshold if isfinite(acceptance.threshold) else None,
         "decided": observed.decided,
         "decided_right": observed.right,
         "observed_precision": observed.precision if observed.decided else None,
         "interval": list(observed.interval) if observed.decided else None,
         "keep": options.keep,
         "warnings": list(outcome.warnings),
-        "seconds": {stage: round(spent, 3) for stage, spent in outcome.seconds.items()},
     }
 
 

@@ -24,7 +24,7 @@ NO_KEYPOINT = 0xFFFF
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sketch:
-    """Of one picture; ``word``, ``signature`` and ``keypoint`` are of m keypoints, 64 at most."""
+    """Of one picture; ``word``, ``signature`` and ``keypoint`` are of m keypoints, 56 at most."""
 
     perceptual_hash: int
     """`kpsearch.features.perceptual_hash` of it."""

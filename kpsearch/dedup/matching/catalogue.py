@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -118,11 +117,6 @@ class Catalogue:
             category=record.category,
             fixed=number >= self.asking,
         )
-
-    def path(self, number: int) -> str:
-        """Path of a picture."""
-        snapshot, slot = self.place(number)
-        return os.fsdecode(snapshot.path_bytes(slot))
 
 
 def _content_hashes(snapshot: Snapshot) -> npt.NDArray[np.void]:

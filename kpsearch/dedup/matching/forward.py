@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 BLOCK_POSTINGS = 1 << 22
 """Postings scattered at a time."""
-BYTES_A_KEYPOINT = 12
 
 
 class Forward:

@@ -28,7 +28,8 @@ PLAIN = 12
 LEAST_CONTENT = 0.04
 """Share of a picture: one with less is all ground, and counts as a whole."""
 LEAST_FILL = 0.02
-"""Share of the frame."""
+MOST_FILL = 0.3
+"""Share of the frame: of more it is a picture on another ground."""
 LEAST_MARGIN = 0.015
 """Of the longer side, on all four sides, for plain ground to be a border."""
 
@@ -105,7 +106,7 @@ def fill(a: Content, b: Content, laid: Overlay) -> Mask:
     ]
     one_sided = (grounds[0] != grounds[1]).astype(np.uint8)
     apart = cv2.morphologyEx(one_sided, cv2.MORPH_OPEN, _square(CELL_PX // 2))
-    if apart.mean() < LEAST_FILL:
+    if not LEAST_FILL <= apart.mean() <= MOST_FILL:
         return np.zeros(laid.valid.shape, np.bool_)
     return np.asarray(cv2.dilate(apart, _square(CELL_PX)) > 0)
 

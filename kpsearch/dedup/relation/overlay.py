@@ -16,8 +16,6 @@ from kpsearch.types import ImageSize
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from kpsearch.types import Image
-
     Pixels = npt.NDArray[np.uint8]
     Homography = npt.NDArray[np.float64]
 
@@ -128,11 +126,6 @@ def warped(pixels: Pixels, transform: Homography, size: ImageSize) -> Pixels:
 def scaling(x: float, y: float) -> Homography:
     """Pixels of a picture to those of one (x, y) times as large: (x + ½) is what scales."""
     return np.array([[x, 0, x / 2 - 0.5], [0, y, y / 2 - 0.5], [0, 0, 1.0]])
-
-
-def turned_over(image: Image) -> Homography:
-    """Pixels of a picture to those of what a mirror shows of it."""
-    return np.array([[-1.0, 0, image.size.width - 1], [0, 1, 0], [0, 0, 1]])
 
 
 def _shown(source: ImageSize, transform: Homography, size: ImageSize) -> npt.NDArray[np.bool_]:
