@@ -36,6 +36,7 @@ from dedup_bench.scale.tables import scale_tables
 from dedup_bench.tables import errors_text, set_tables
 
 from kpsearch.errors import KpsearchError
+from kpsearch.options import CandidateOptions
 from kpsearch.parallel import single_threaded
 from kpsearch.synthetic import CatalogueSpec
 from kpsearch.synthetic.copies import DedupSpec, write_dedup_set
@@ -87,12 +88,18 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sets", nargs="*", choices=SETS, default=list(SETS))
-    parser.add_argument("--items", type=int, default=300, help="of the generated catalogue")
-    parser.add_argument("--copies", type=int, default=360, help="made of real pictures")
+    parser.add_argument("--items", type=int, default=200, help="of the generated catalogue")
+    parser.add_argument("--copies", type=int, default=240, help="made of real pictures")
     parser.add_argument("--quick", action="store_true", help="few items and copies")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
     parser.add_argument("--precision", type=float, default=0.99, help="asked of what is merged")
     parser.add_argument("--scale", nargs="*", type=int, default=[], metavar="PICTURES")
+    parser.add_argument(
+        "--postings",
+        type=int,
+        default=CandidateOptions().postings,
+        help="with --scale: read for a picture at most",
+    )
     parser.add_argument("--jobs", type=int, default=-1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, help="make pictures and indexes here, and keep them")
@@ -139,6 +146,7 @@ def run_scales(given: argparse.Namespace, root: Path) -> list[ScaleFigures]:
                 measure_scale(
                     pictures,
                     Path(folder),
+                    options=CandidateOptions(postings=given.postings),
                     seed=given.seed,
                     n_jobs=given.jobs,
                     progress=lambda *told: print(*told, file=sys.stderr),

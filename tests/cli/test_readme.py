@@ -40,6 +40,8 @@ def in_a_folder(tmp_path, monkeypatch):
     save_model(tmp_path, convolution(), "MODEL.onnx")
     write_labels(tmp_path, "LABELS.csv", range(10, 18))
     write_labels(tmp_path, "QUERIES.csv", range(100, 200))
+    decided = f"content_hash_a,content_hash_b,verdict\n{'a' * 32},{'b' * 32},different\n"
+    (tmp_path / "decisions.csv").write_text(decided)
     (tmp_path / "catalogue.csv").write_text("path,category\ncatalogue/2.jpg,Packages/Milk\n")
     monkeypatch.chdir(tmp_path)
 
@@ -56,9 +58,11 @@ def test_the_commands_run(in_a_folder, capsys):
     names = [command.split()[0] for command in commands]
     assert names[:4] == ["index", "query", "query", "info"]
     assert names[4:10] == ["index", "remove", "verify", "recover", "recover", "compact"]
-    assert names[10:12] == ["index", "query"]
-    assert names[12:14] == ["train-categories", "calibrate-categories"]
-    assert names[14:] == ["index", "info", "query", "query"]
+    assert names[10:13] == ["dedup", "dedup", "dedup"]
+    assert names[13:15] == ["index", "query"]
+    assert names[15:17] == ["train-categories", "calibrate-categories"]
+    assert names[17:] == ["index", "info", "query", "query"]
+    main(["index", "photo.jpg", "-i", "batch-index"], standalone_mode=False)
     for command in commands:
         main(command.replace("~/", "").split(), standalone_mode=False)
     assert Path("out/index.html").exists()

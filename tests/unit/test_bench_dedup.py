@@ -290,6 +290,7 @@ def test_planted_copies_are_found_and_nothing_else_is(tmp_path: Path) -> None:
     assert found.unrelated == 0
     assert found.peak.resident_mb >= found.peak.own_mb > 0
     assert "grouping" in found.seconds
+    assert 0 < found.cpu_s < 10 * found.total_s
     assert not (tmp_path / "index").exists()
 
 

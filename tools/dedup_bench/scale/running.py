@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import resource
 import shutil
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from kpsearch.dedup.job import Job
 from kpsearch.dedup.records import JudgedPair, Relation, VerifiedPair
 from kpsearch.errors import KpsearchError
 from kpsearch.index import Snapshot
+from kpsearch.options import CandidateOptions
 
 Progress = Callable[[str, int, int], None]
 
@@ -39,6 +41,8 @@ class ScaleFigures:
     """By stage of the job."""
     total_s: float
     """Of the job, with opening the index and starting its processes."""
+    cpu_s: float
+    """Of all its processes: what does not depend on what else the machine does."""
     peak: Peak
     candidates: int
     verified: int
@@ -49,7 +53,13 @@ class ScaleFigures:
 
 
 def measure_scale(
-    pictures: int, folder: Path, *, seed: int = 0, n_jobs: int = 1, progress: Progress
+    pictures: int,
+    folder: Path,
+    *,
+    options: CandidateOptions | None = None,
+    seed: int = 0,
+    n_jobs: int = 1,
+    progress: Progress,
 ) -> ScaleFigures:
     """Make an index of so many pictures, deduplicate it in a process of its own, remove both."""
     population = draw_population(pictures, seed)
@@ -59,9 +69,9 @@ def measure_scale(
     snapshot = Snapshot.open(folder / "index")
     keypoints, words = int(snapshot.keypoints), len(snapshot.vocabulary)
     index_mb = snapshot.size_bytes / 2**20
-    started = time.perf_counter()
-    peak = _run_watched(folder, n_jobs)
-    total = time.perf_counter() - started
+    started, cpu_before = time.perf_counter(), _cpu_of_children()
+    peak = _run_watched(folder, options, n_jobs)
+    total, cpu = time.perf_counter() - started, _cpu_of_children() - cpu_before
     told = json.loads((folder / "told.json").read_text())
     found = np.load(folder / "found.npy")
     for name in ("index", "job"):
@@ -74,6 +84,7 @@ def measure_scale(
         written_s=written,
         seconds=told["seconds"],
         total_s=total,
+        cpu_s=cpu,
         peak=peak,
         candidates=told["candidates"],
         verified=len(found),
@@ -95,8 +106,15 @@ def recall_of_copies(population: Population, found: npt.NDArray[np.int64]) -> di
     return {**shares, "all": float(right.mean())} if len(right) else {}
 
 
-def _run_watched(folder: Path, n_jobs: int) -> Peak:
-    process = multiprocessing.get_context("spawn").Process(target=_run_job, args=(folder, n_jobs))
+def _cpu_of_children() -> float:
+    """Seconds of the processes that have ended, and of theirs."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
+def _run_watched(folder: Path, options: CandidateOptions | None, n_jobs: int) -> Peak:
+    arguments = (folder, options, n_jobs)
+    process = multiprocessing.get_context("spawn").Process(target=_run_job, args=arguments)
     process.start()
     assert process.pid is not None
     with Watch(process.pid) as watch:
@@ -106,9 +124,9 @@ def _run_watched(folder: Path, n_jobs: int) -> Peak:
     return watch.peak
 
 
-def _run_job(folder: Path, n_jobs: int) -> None:
+def _run_job(folder: Path, options: CandidateOptions | None, n_jobs: int) -> None:
     """In a process of its own: leaves ``found.npy`` and ``told.json``."""
-    with Job(folder / "index", folder / "job", n_jobs=n_jobs) as job:
+    with Job(folder / "index", folder / "job", options=options, n_jobs=n_jobs) as job:
         found = job.found
         seconds = dict(job.seconds)
         started = time.perf_counter()

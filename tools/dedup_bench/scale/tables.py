@@ -21,6 +21,7 @@ def scale_tables(figures: Sequence[ScaleFigures]) -> str:
         *([f"{s}, s", *(_or_none(each.seconds.get(s), ".1f") for each in figures)] for s in stages),
         ["all of the job, s", *(f"{each.total_s:.1f}" for each in figures)],
         ["times the one before", *_growth(figures)],
+        ["of processors, s", *(f"{each.cpu_s:.1f}" for each in figures)],
         ["peak memory, MB", *(f"{each.peak.resident_mb:,.0f}" for each in figures)],
         ["without mapped files, MB", *(f"{each.peak.own_mb:,.0f}" for each in figures)],
         ["pairs looked at", *(f"{each.candidates:,}" for each in figures)],
