@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from math import log
+from statistics import fmean
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -58,16 +59,19 @@ def first(members: Sequence[Entry], links: Sequence[JudgedPair]) -> list[tuple[f
 
 
 def largest(members: Sequence[Entry], links: Sequence[JudgedPair]) -> list[tuple[float, ...]]:
-    """The picture that shows what they have in common largest; then the one of most pixels, bytes.
+    """The picture that shows what they have in common largest; then most pixels, agreement, bytes.
 
     A screenshot or a collage may have more pixels than the picture in it, and fewer of it. How many
     times larger than its partners a picture shows it is told by the transforms of its pairs; the
     mean logarithm counts, in steps of a tenth. A crop is of its original's scale, and has fewer
-    pixels.
+    pixels. Copies with a badge or a watermark, of as many pixels, agree with each other less than
+    each does with what they were made of.
     """
-    zooms = _advantage(members, links, _zoom)
-    sizes = [(entry.size.width * entry.size.height, entry.size_bytes) for entry in members]
-    return [(zoom, *size) for zoom, size in zip(zooms, sizes, strict=True)]
+    zooms, agreement = _advantage(members, links, _zoom), _agreement(members, links)
+    return [
+        (zoom, entry.size.width * entry.size.height, agrees, entry.size_bytes)
+        for zoom, agrees, entry in zip(zooms, agreement, members, strict=True)
+    ]
 
 
 def oldest(members: Sequence[Entry], links: Sequence[JudgedPair]) -> list[tuple[float, ...]]:
@@ -85,6 +89,21 @@ def sharpest(members: Sequence[Entry], links: Sequence[JudgedPair]) -> list[tupl
     """
     sharpness = _advantage(members, links, _sharpness)
     return [(sharp, *size) for sharp, size in zip(sharpness, largest(members, links), strict=True)]
+
+
+def _agreement(members: Sequence[Entry], links: Sequence[JudgedPair]) -> list[float]:
+    """Mean log-odds of each member's pairs, in whole nats; equal for equal bytes."""
+    contents = {entry.number: entry.content_hash for entry in members}
+    odds: defaultdict[bytes, list[float]] = defaultdict(list)
+    for link in links:
+        a, b = contents[link.a], contents[link.b]
+        if a != b:
+            odds[a].append(link.log_odds)
+            odds[b].append(link.log_odds)
+    return [
+        float(round(fmean(odds[content]))) if content in odds else 0.0
+        for content in contents.values()
+    ]
 
 
 Ratio = Callable[["JudgedPair", "Entry", "Entry"], float]

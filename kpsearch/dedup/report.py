@@ -105,7 +105,7 @@ def _told(outcome: Outcome, options: DedupOptions) -> dict[str, str]:
     return {
         "pictures": f"{len(outcome.entries):,}",
         "pairs": f"{len(outcome.pairs):,}" + (f" ({counts})" if counts else ""),
-        "groups": f"{len(outcome.groups):,}; {redundant(outcome):,} pictures are one too many",
+        "groups": f"{len(outcome.groups):,}; {redundant(outcome):,} pictures could go",
         "precision": _precision(outcome.acceptance, options),
         "keep": options.keep,
     }

@@ -36,6 +36,12 @@ def test_the_largest_has_most_pixels_then_most_bytes():
     assert kept("largest", [entry(0), entry(1, size_bytes=1001)]) == 1
 
 
+def test_the_largest_of_equal_pixels_is_the_one_that_the_others_were_made_of():
+    members = [entry(0, size_bytes=1500), entry(1), entry(2, size_bytes=1400)]
+    pairs = [link(0, 1, 4.0), link(1, 2, 4.0), link(0, 2, 1.0)]
+    assert kept("largest", members, pairs) == kept("largest", members, pairs[::-1]) == 1
+
+
 def test_a_screenshot_is_not_larger_than_the_picture_in_it():
     picture, crop = entry(0, size=ImageSize(400, 400)), entry(2, size=ImageSize(300, 300))
     screenshot = entry(1, size=ImageSize(600, 1000))

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from kpsearch.dedup.records import Relation
 from kpsearch.dedup.relation import compare
+from kpsearch.dedup.relation.bending import bend
 from kpsearch.dedup.relation.colour import compare_colour
-from kpsearch.dedup.relation.overlay import CELL_PX, scaling
+from kpsearch.dedup.relation.overlay import scaling
 from kpsearch.dedup.relation.patches import largest_patch
 from kpsearch.dedup.relation.structure import by_cells, compare_structure
 from kpsearch.geometry import inverse, project
@@ -57,14 +58,14 @@ def test_a_crop_swapped_contains(number, side, right, down):
 
 
 @settings(deadline=None, max_examples=10)
-@given(st.integers(0, 2**32), st.integers(1, 5), st.integers(1, 5))
-def test_cells_are_means(seed, rows, columns):
-    shape = (rows * CELL_PX, columns * CELL_PX, 3)
+@given(st.integers(0, 2**32), st.integers(1, 5), st.integers(1, 5), st.integers(1, 14))
+def test_cells_are_means(seed, rows, columns, side):
+    shape = (rows * side, columns * side, 3)
     plane = np.random.default_rng(seed).uniform(0, 255, shape).astype(np.float32)
-    found = by_cells(plane)
+    found = by_cells(plane, (rows, columns))
     for r in range(rows):
         for c in range(columns):
-            cell = plane[r * CELL_PX : (r + 1) * CELL_PX, c * CELL_PX : (c + 1) * CELL_PX]
+            cell = plane[r * side : (r + 1) * side, c * side : (c + 1) * side]
             np.testing.assert_allclose(found[r, c], cell.mean(axis=(0, 1)), rtol=1e-4)
 
 
@@ -81,8 +82,8 @@ def test_noise_has_no_correlation_with_other_noise_and_all_with_itself(seed):
     rng = np.random.default_rng(seed)
     a, b = (np.rint(rng.uniform(0, 255, (112, 112, 3))).astype(np.uint8) for _ in range(2))
     valid = np.ones((112, 112), np.bool_)
-    assert compare_structure(a, a, valid).correlation.min() > 0.85
-    assert compare_structure(a, b, valid).correlation.mean() < 0.4
+    assert compare_structure(a, a, valid, (8, 8)).correlation.min() > 0.85
+    assert compare_structure(a, b, valid, (8, 8)).correlation.mean() < 0.4
 
 
 @settings(deadline=None, max_examples=10)
@@ -90,11 +91,40 @@ def test_noise_has_no_correlation_with_other_noise_and_all_with_itself(seed):
 def test_shade_changes_no_colour(seed, deepest):
     """Light of one colour, however it falls."""
     rng = np.random.default_rng(seed)
-    hues = rng.uniform(60, 150, (8, 8, 3)).repeat(CELL_PX, axis=0).repeat(CELL_PX, axis=1)
-    shade = np.linspace(1, deepest, 8 * CELL_PX)[None, :, None]
+    hues = rng.uniform(60, 150, (8, 8, 3)).repeat(14, axis=0).repeat(14, axis=1)
+    shade = np.linspace(1, deepest, 8 * 14)[None, :, None]
     a, b = hues.astype(np.uint8), np.clip(hues * shade, 0, 255).astype(np.uint8)
     everywhere = np.ones((8, 8), np.bool_)
     assert compare_colour(a, b, everywhere, everywhere).residual.max() < 0.1
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 2**32), st.floats(-6, 6), st.floats(-6, 6), st.floats(300, 900))
+def test_a_bend_is_found_from_its_points_but_for_the_wrong_ones(seed, across, down, wave_px):
+    rng = np.random.default_rng(seed)
+    start = rng.uniform(0, 448, (220, 2)).astype(np.float32)
+
+    def off(points):
+        return np.array([across, down]) * np.sin(points[:, ::-1] / wave_px * 2 * np.pi)
+
+    end = (start + off(start)).astype(np.float32)
+    wrong = rng.choice(220, 30, replace=False)
+    end[wrong] += rng.uniform(5, 9, (30, 2)).astype(np.float32) * rng.choice([-1, 1], (30, 2))
+    field, agreeing = bend(start, end, (448, 448))
+    inner = np.stack(np.meshgrid(np.arange(60, 390, 30), np.arange(60, 390, 30)), 2).reshape(-1, 2)
+    left = np.abs(field[inner[:, 1], inner[:, 0]] - off(inner.astype(float)))
+    assert np.median(left) < 1
+    assert agreeing >= 150
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 2**32), st.integers(0, 240))
+def test_points_that_went_anywhere_bend_nothing(seed, points):
+    rng = np.random.default_rng(seed)
+    start = rng.uniform(0, 448, (points, 2)).astype(np.float32)
+    end = start + rng.uniform(-16, 16, start.shape).astype(np.float32)
+    found = bend(start, end, (448, 448))
+    assert found is None or found[1] < points / 4
 
 
 @settings(deadline=None, max_examples=10)

@@ -106,6 +106,40 @@ def test_a_photo_of_a_pack_is_the_same_item() -> None:
     assert found.relation is Relation.SAME_ITEM
 
 
+def bent(pixels: Pixels, by_px: float) -> Pixels:
+    """As paper that curls lies before a camera, seen a little from the side."""
+    height, width = pixels.shape[:2]
+    rows, columns = np.indices((height, width), np.float32)
+    curl = by_px * np.sin(columns / width * 2 * np.pi)
+    curled = cv2.remap(pixels, columns, (rows + curl).astype(np.float32), cv2.INTER_LINEAR)
+    tilt = np.array([[1, 0, 0], [0, 1, 0], [0.2 / width, 0, 1.0]])
+    return np.asarray(cv2.warpPerspective(curled, tilt, (width, height)), np.uint8)
+
+
+def tilt_of(pixels: Pixels) -> npt.NDArray[np.float64]:
+    return np.array([[1, 0, 0], [0, 1, 0], [0.2 / pixels.shape[1], 0, 1.0]])
+
+
+@pytest.mark.parametrize("number", [0, 12])
+def test_a_photo_of_bent_paper_is_laid_flat(number: int) -> None:
+    found = judged(pack(number), bent(pack(number), 5), tilt_of(pack(number)))
+    assert found.relation is Relation.SAME_ITEM
+    assert found.evidence["agreement"] > 0.8
+
+
+def test_bending_makes_no_flavour_another() -> None:
+    found = judged(pack(12), bent(pack(13), 5), tilt_of(pack(12)))
+    assert found.relation is Relation.VARIANT
+
+
+@pytest.mark.parametrize("quality", [10, 40, 90])
+def test_what_an_editor_did_has_no_perspective(quality: int) -> None:
+    turned = cv2.getRotationMatrix2D((240, 240), 8, 0.8)
+    copy = np.asarray(cv2.warpAffine(pack(9), turned, (480, 480)), np.uint8)
+    found = judged(pack(9), compressed(copy, quality), np.vstack([turned, [0, 0, 1]]))
+    assert found.evidence["perspective"] < 1e-9
+
+
 @pytest.mark.parametrize("number", [0, 12, 24])
 def test_another_flavour_of_a_line_is_a_variant(number: int) -> None:
     found = judged(pack(number), pack(number + 1))

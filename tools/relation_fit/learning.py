@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 
 from kpsearch.dedup.records import Relation
 from kpsearch.dedup.relation.decision import TERMS, named
-from relation_fit.figures import Example
+from relation_fit.population import Example
 
 PRECISION = 0.99
 RIDGE = 2e-3
@@ -44,7 +44,9 @@ def fitted(learnt: Sequence[Example]) -> Regression:
     rows = [example for example in learnt if example.usable]
     x, y = np.array([row.terms() for row in rows]), np.array([row.merges for row in rows])
     scale = np.maximum(x.std(axis=0), LEAST_SPREAD)
-    share = np.where(y, 1 / y.sum(), WRONG_MERGE / (~y).sum()) / (1 + WRONG_MERGE)
+    weights = np.array([row.weight for row in rows])
+    sides = np.where(y, weights[y].sum(), weights[~y].sum() / WRONG_MERGE)
+    share = weights / sides / (1 + WRONG_MERGE)
     signs = np.array([term.sign for term in TERMS])
     bounds = [(None, None), *[(0, None) if sign > 0 else (None, 0) for sign in signs]]
     design = np.column_stack([np.ones(len(x)), (x - x.mean(axis=0)) / scale])

@@ -53,7 +53,7 @@ def compare_colour(a: Pixels, b: Pixels, cells: Mask, sure: Mask) -> Colour:
     deviations. s and the cast stay within what lamps, cameras and editors do, and no cast is the
     likeliest, so that a pack in another colour is no trick of the light.
     """
-    chroma_a, chroma_b = _chroma(a), _chroma(b)
+    chroma_a, chroma_b = _chroma(a, cells.shape), _chroma(b, cells.shape)
     fitted_to = sure if sure.any() else cells
     if not fitted_to.any():
         return Colour(np.zeros(cells.shape, np.float32), 0.0, 1.0, grey=False)
@@ -86,9 +86,9 @@ def _distance(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDA
     return np.asarray(np.sqrt(turned + left**2))
 
 
-def _chroma(pixels: Pixels) -> npt.NDArray[np.float64]:
+def _chroma(pixels: Pixels, grid: tuple[int, ...]) -> npt.NDArray[np.float64]:
     """(r, c, 2) mean logarithms of red and blue over green, turned to equal lengths."""
-    means = by_cells(cv2.GaussianBlur(pixels, (0, 0), 1.5).astype(np.float32))
+    means = by_cells(cv2.GaussianBlur(pixels, (0, 0), 1.5).astype(np.float32), grid)
     blue, green, red = np.moveaxis(np.log(means.astype(np.float64) + DARK), 2, 0)
     return np.stack([(red - blue) / np.sqrt(2), (red + blue - 2 * green) / np.sqrt(6)], axis=2)
 

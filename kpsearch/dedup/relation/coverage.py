@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from kpsearch.dedup.relation.overlay import CELL_PX, Overlay, scaling
+from kpsearch.dedup.relation.overlay import Overlay, scaling
 from kpsearch.geometry import inverse, projected_outline
 from kpsearch.geometry.homography import jacobian
 from kpsearch.types import ImageSize
@@ -105,10 +105,10 @@ def fill(a: Content, b: Content, laid: Overlay) -> Mask:
         for content, into in ((a, laid.from_a), (b, laid.from_b))
     ]
     one_sided = (grounds[0] != grounds[1]).astype(np.uint8)
-    apart = cv2.morphologyEx(one_sided, cv2.MORPH_OPEN, _square(CELL_PX // 2))
+    apart = cv2.morphologyEx(one_sided, cv2.MORPH_OPEN, _square(laid.cell_px // 2))
     if not LEAST_FILL <= apart.mean() <= MOST_FILL:
         return np.zeros(laid.valid.shape, np.bool_)
-    return np.asarray(cv2.dilate(apart, _square(CELL_PX)) > 0)
+    return np.asarray(cv2.dilate(apart, _square(laid.cell_px)) > 0)
 
 
 def _square(side_px: int) -> npt.NDArray[np.uint8]:

@@ -27,6 +27,10 @@ AGREES = 0.6
 """Correlation from which two drawings are one."""
 CONTRADICTS = 0.4
 """Correlation below which they are two."""
+SHORT = 0.22
+"""Correlation below what is usual in a pair, from which a cell is doubtful."""
+SHINING = 0.7
+"""Share of the fainter drawing that shows in the other, from which a cell is not doubtful."""
 DRAWN = 0.5
 """Weight from which a cell has a drawing."""
 ONE_SIDED = 4.0
@@ -84,6 +88,16 @@ def replaced_cells(structure: Structure) -> Mask:
     """(r, c) where both have a drawing, each another one."""
     contrary = _contrary(structure) & (structure.through <= THROUGH)
     return _in_company(contrary & ~_one_sided(structure), least=LEAST_REGION)
+
+
+def doubtful_cells(structure: Structure, *, usual: float) -> Mask:
+    """(r, c) that correlate worse than is ``usual`` where the two agree, with nothing laid over.
+
+    Other letters of one face and size correlate a little by themselves: in a sharp pair that is
+    far too little, in a blurred one it may be all that there can be.
+    """
+    worse = (structure.weight > DRAWN) & (structure.correlation < max(usual - SHORT, CONTRADICTS))
+    return _in_company(worse, least=LEAST_REGION) & (structure.through <= SHINING)
 
 
 def core_of(structure: Structure, *, of_files: bool) -> Mask:

@@ -13,6 +13,7 @@ from kpsearch.dedup.relation.disagreement import (
     agreeing_cells,
     core_of,
     disagreement,
+    doubtful_cells,
     hull,
     regions,
 )
@@ -53,7 +54,7 @@ class Comparison:
 def compared(registered: Registered, *, of_files: bool) -> Comparison:
     """Structure, colour, and where they disagree; ``of_files`` where no camera came between."""
     laid = registered.laid
-    structure = compare_structure(laid.a, laid.b, laid.valid)
+    structure = compare_structure(laid.a, laid.b, laid.valid, laid.grid)
     core = core_of(structure, of_files=of_files)
     sure = agreeing_cells(structure) & core
     sure = sure if sure.sum() >= LEAST_SURE_CELLS else core
@@ -71,15 +72,15 @@ def content_figures(comparison: Comparison) -> dict[str, float]:
     """Of what agrees and what does not; shares are of the core unless they say otherwise."""
     structure, colour, found = comparison.structure, comparison.colour, comparison.disagreement
     core, drawn = found.core, found.drawn
-    weights = structure.weight * (core & drawn)
-    agreement = np.clip(structure.correlation, 0, 1)
     cells = max(float(core.sum()), 1.0)
+    doubtful = doubtful_cells(structure, usual=_quality(structure, found.agreeing & core))
     return {
+        "doubtful": float((doubtful & drawn & core).sum()) / cells,
         "drawn_cells": float((drawn & core).sum()),
         "drawn": min(float((drawn & core).sum()) / ENOUGH_CELLS, 1.0),
         "agreeing": _share(found.agreeing & core, drawn & core),
         "agreeing_everywhere": _share(found.agreeing, drawn),
-        "agreement": float((weights * agreement).sum() / max(weights.sum(), 1e-6)),
+        "agreement": _quality(structure, core & drawn),
         "agreement_low": _quantile(structure.correlation[drawn & core], 0.1),
         "replaced": float((found.replaced & core).sum()) / cells,
         "replaced_everywhere": _share(found.replaced, structure.valid),
@@ -130,6 +131,13 @@ def geometry_figures(pair: VerifiedPair, registered: Registered) -> dict[str, fl
         "tracks": float(registered.tracks),
         "tracks_agreeing": registered.agreeing / max(registered.tracks, 1),
     }
+
+
+def _quality(structure: Structure, cells: Mask) -> float:
+    """How well drawings correlate in some cells, the surer ones counting more; 0 without any."""
+    weights = structure.weight * cells
+    agreement = np.clip(structure.correlation, 0, 1)
+    return float((weights * agreement).sum() / max(weights.sum(), 1e-6))
 
 
 def _share(part: Mask, whole: Mask) -> float:

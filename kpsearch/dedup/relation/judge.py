@@ -84,6 +84,9 @@ def compare(a: Image, b: Image, pair: VerifiedPair) -> JudgedPair:
     of_files = camera(figures) < 1
     if of_files:
         registered = registered.without(fill(*contents, registered.laid))
+    else:
+        registered = registered.straightened()
+        figures |= geometry_figures(pair, registered)
     comparison = compared(registered, of_files=of_files)
     figures |= content_figures(comparison)
     figures |= core_figures(figures)

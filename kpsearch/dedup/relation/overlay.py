@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     Pixels = npt.NDArray[np.uint8]
     Homography = npt.NDArray[np.float64]
 
-CELL_PX = 14
-"""Side of a cell of the frame, which is made of whole ones: 32 cells are 448 px."""
+CELLS = 32
+"""Along the longer side of a frame, which is made of whole ones."""
+LEAST_CELL_PX = 7
+"""Side of a cell, in small frames: in less there is no telling one drawing from another."""
 MOST_CONDITION = 1e12
 """Of a homography: one of noise alone may flatten a picture to a line."""
 LEAST_SIDE_PX = 24.0
@@ -41,6 +43,13 @@ class Overlay:
     from_a: Homography
     """Pixels of a, as opened, to the frame."""
     from_b: Homography
+    grid: tuple[int, int]
+    """(rows, columns) of square cells."""
+
+    @property
+    def cell_px(self) -> int:
+        """Side of a cell."""
+        return int(self.valid.shape[0] // self.grid[0])
 
 
 def overlay(a: Pixels, b: Pixels, transform: Homography, *, side_px: int) -> Overlay | None:
@@ -79,24 +88,20 @@ def _onto(moved: Pixels, base: Pixels, transform: Homography, side_px: int) -> O
     extent = high - low
     if extent.min() < LEAST_SIDE_PX:
         return None
-    cells = np.maximum(np.rint(extent * min(1.0, side_px / float(extent.max())) / CELL_PX), 1)
-    size = ImageSize(*(cells.astype(int) * CELL_PX).tolist())
+    sides = extent * min(1.0, side_px / float(extent.max()))
+    cell_px = max(round(float(sides.max()) / CELLS), LEAST_CELL_PX)
+    columns, rows = np.maximum(np.rint(sides / cell_px), 1).astype(int).tolist()
+    size = ImageSize(columns * cell_px, rows * cell_px)
     start = np.array([[1, 0, -low[0] - 0.5], [0, 1, -low[1] - 0.5], [0, 0, 1.0]])
     from_base = scaling(size.width / float(extent[0]), size.height / float(extent[1])) @ start
-    return laid_over(moved, base, from_base @ transform, from_base, size)
-
-
-def laid_over(
-    a: Pixels, b: Pixels, from_a: Homography, from_b: Homography, size: ImageSize
-) -> Overlay:
-    """Both in a frame of ``size`` by their transforms into it."""
-    valid = _shown(_size(a), from_a, size) & _shown(_size(b), from_b, size)
+    from_moved = from_base @ transform
     return Overlay(
-        a=warped(a, from_a, size),
-        b=warped(b, from_b, size),
-        valid=valid,
-        from_a=from_a,
-        from_b=from_b,
+        a=warped(moved, from_moved, size),
+        b=warped(base, from_base, size),
+        valid=_shown(_size(moved), from_moved, size) & _shown(_size(base), from_base, size),
+        from_a=from_moved,
+        from_b=from_base,
+        grid=(rows, columns),
     )
 
 
@@ -149,4 +154,4 @@ def _size(pixels: Pixels) -> ImageSize:
 
 
 def _swapped(laid: Overlay) -> Overlay:
-    return Overlay(laid.b, laid.a, laid.valid, laid.from_b, laid.from_a)
+    return Overlay(laid.b, laid.a, laid.valid, laid.from_b, laid.from_a, laid.grid)

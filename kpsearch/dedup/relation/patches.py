@@ -92,7 +92,10 @@ def largest_patch(a: Pixels, b: Pixels, core: Mask, sure: Mask) -> Patch:
 
 def _differences(a: Pixels, b: Pixels, sure: Mask) -> Mask:
     """(h/2, w/2) where a channel differs after the likeliest gain and offset of each."""
-    cells = [by_cells(pixels.astype(np.float32))[sure].astype(np.float64) for pixels in (a, b)]
+    cells = [
+        by_cells(pixels.astype(np.float32), sure.shape)[sure].astype(np.float64)
+        for pixels in (a, b)
+    ]
     if cells[0].std() < cells[1].std():  # from the one with more contrast to the one with less
         return _differences(b, a, sure)
     fits = [_fitted(cells[0][:, channel], cells[1][:, channel]) for channel in range(3)]

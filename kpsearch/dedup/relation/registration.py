@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from kpsearch.dedup.relation.bending import bend, straightened
 from kpsearch.dedup.relation.overlay import Overlay, moved, overlapping, overlay
 from kpsearch.dedup.relation.structure import smooth
-from kpsearch.geometry import find_homography, inverse, is_plausible
+from kpsearch.geometry import find_homography, inverse, is_plausible, project
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -29,6 +30,10 @@ SKETCH_SIDE_PX = 224
 SIDE_PX = 448
 """Of the frame in which it is made exact, and in which pictures are compared."""
 TOLERANCE_PX = 1.5
+AS_WELL = 1.3
+"""Ratio of the errors of an affine transform and of a homography."""
+TRACKED_PX = 0.15
+"""Standard deviation of a track, at best."""
 POINTS = 240
 WINDOW_PX = 17
 LEVELS = 3
@@ -47,6 +52,17 @@ class Registered:
     """Points followed from one picture to the other and back."""
     agreeing: int
     """Tracks that one homography explains."""
+
+    def straightened(self) -> Registered:
+        """The same, with what is left of bent paper taken out: for what a camera saw."""
+        start, end = tracks(self.laid)
+        bent = bend(start, end, self.laid.valid.shape)
+        if bent is None:
+            return self
+        field, agreeing = bent
+        laid, followed = straightened(self.laid, field), max(len(start), 1)
+        agreeing = max(self.agreeing, round(self.tracks * agreeing / followed))
+        return replace(self, laid=laid, agreeing=agreeing)
 
     def without(self, ignored: npt.NDArray[np.bool_]) -> Registered:
         """The same, with a part (h, w) of the frame left out of the overlap."""
@@ -80,8 +96,36 @@ def _correction(laid: Overlay) -> tuple[Homography, int, int]:
         if solved is not None:
             matrix, inliers = solved
             if inliers.sum() >= LEAST_TRACKS and is_plausible(matrix, start[inliers]):
-                return matrix, len(start), int(inliers.sum())
+                step = _simplest(laid, matrix, start[inliers], end[inliers])
+                return step, len(start), int(inliers.sum())
     return np.eye(3), len(start), 0
+
+
+def _simplest(
+    laid: Overlay,
+    matrix: Homography,
+    start: npt.NDArray[np.float32],
+    end: npt.NDArray[np.float32],
+) -> Homography:
+    """The step that leaves the pictures an affine transform apart, if that fits as well.
+
+    What an editor does to a file is affine; a homography would follow the noise as well.
+    """
+    from_a = project(inverse(laid.from_a), start)
+    to_b = project(inverse(laid.from_b), end)
+    design = np.column_stack([from_a, np.ones(len(from_a))])
+    transform = np.eye(3)
+    transform[:2] = np.linalg.lstsq(design, to_b, rcond=None)[0].T
+    step = laid.from_b @ transform @ inverse(laid.from_a)
+    return step if _error(step, start, end) <= AS_WELL * _error(matrix, start, end) else matrix
+
+
+def _error(
+    matrix: Homography, start: npt.NDArray[np.float32], end: npt.NDArray[np.float32]
+) -> float:
+    """Root mean square distance, with what tracking itself is off by."""
+    away = ((project(matrix, start) - end) ** 2).sum(axis=1)
+    return float(np.sqrt(away.mean() + TRACKED_PX**2))
 
 
 def tracks(laid: Overlay) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:

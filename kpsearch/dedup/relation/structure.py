@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from kpsearch.dedup.relation.overlay import CELL_PX
-
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     Plane = npt.NDArray[np.float32]
     Pixels = npt.NDArray[np.uint8]
     Mask = npt.NDArray[np.bool_]
+    Grid = tuple[int, ...]
 
 COARSE_SIGMA_PX = 4.0
 """Light varies over more than this, drawing over less."""
@@ -64,16 +63,16 @@ class Structure:
         return np.where(self.valid, power / (power + (2 * self.noise) ** 2), 0).astype(np.float32)
 
 
-def compare_structure(a: Pixels, b: Pixels, valid: Mask) -> Structure:
+def compare_structure(a: Pixels, b: Pixels, valid: Mask, grid: Grid) -> Structure:
     """Of pictures (h, w, 3) BGR in one frame, ``valid`` (h, w) where both show something."""
-    cells = by_cells(valid.astype(np.float32)) > LEAST_VALID
+    cells = by_cells(valid.astype(np.float32), grid) > LEAST_VALID
     drawn_a, drawn_b = _drawing(a), _drawing(b)
     sharpness = sharpness_of(drawn_a, valid), sharpness_of(drawn_b, valid)
     drawn_a, drawn_b = _equally_sharp(drawn_a, drawn_b, valid, sharpness)
     drawn_a, drawn_b = _equal_contrast(drawn_a, drawn_b, valid)
-    power_a, power_b = _around(drawn_a * drawn_a), _around(drawn_b * drawn_b)
+    power_a, power_b = _around(drawn_a * drawn_a, grid), _around(drawn_b * drawn_b, grid)
     noise = float(np.clip(NOISE_SHARE * _spread(drawn_a, valid), LEAST_NOISE, NOISE))
-    common, floor = _covariance(drawn_a, drawn_b), np.float32(noise**2)
+    common, floor = _covariance(drawn_a, drawn_b, grid), np.float32(noise**2)
     return Structure(
         valid=cells,
         correlation=np.asarray(common / np.sqrt((power_a + floor) * (power_b + floor)), np.float32),
@@ -86,12 +85,12 @@ def compare_structure(a: Pixels, b: Pixels, valid: Mask) -> Structure:
     )
 
 
-def by_cells(plane: Plane) -> Plane:
-    """(r, c) means over cells of a (h, w) or (h, w, 3) plane, its sides multiples of a cell's."""
-    rows, columns = plane.shape[0] // CELL_PX, plane.shape[1] // CELL_PX
-    strips = plane.reshape(rows, CELL_PX, *plane.shape[1:]).sum(axis=1)
-    cells = strips.reshape(rows, columns, CELL_PX, *plane.shape[2:]).sum(axis=2)
-    return np.asarray(cells / np.float32(CELL_PX**2))
+def by_cells(plane: Plane, grid: Grid) -> Plane:
+    """Means over the cells of a grid (r, c) that fill a plane (h, w) or (h, w, 3)."""
+    (rows, columns), (height, width) = grid, plane.shape[:2]
+    strips = plane.reshape(rows, height // rows, *plane.shape[1:]).sum(axis=1)
+    cells = strips.reshape(rows, columns, width // columns, *plane.shape[2:]).sum(axis=2)
+    return np.asarray(cells / np.float32(height * width / (rows * columns)))
 
 
 def smooth(plane: Plane, sigma_px: float) -> Plane:
@@ -116,9 +115,9 @@ def _drawing(pixels: Pixels) -> Plane:
     return np.asarray(grey - smooth(grey, COARSE_SIGMA_PX), np.float32)
 
 
-def _around(plane: Plane) -> Plane:
+def _around(plane: Plane, grid: Grid) -> Plane:
     """(r, c) means over cells, and a little of the cells next to each."""
-    return np.asarray(cv2.sepFilter2D(by_cells(plane), -1, NEAR, NEAR), np.float32)
+    return np.asarray(cv2.sepFilter2D(by_cells(plane, grid), -1, NEAR, NEAR), np.float32)
 
 
 def _equally_sharp(
@@ -157,7 +156,7 @@ def _equal_contrast(a: Plane, b: Plane, valid: Mask) -> tuple[Plane, Plane]:
     return a, b * np.float32(min(spread_a / spread_b, 3.0))
 
 
-def _covariance(a: Plane, b: Plane) -> Plane:
+def _covariance(a: Plane, b: Plane, grid: Grid) -> Plane:
     """(r, c) the largest under shifts of b by whole pixels."""
     reach, (height, width) = SHIFT_PX, a.shape
     wide = cv2.copyMakeBorder(b, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
@@ -165,7 +164,7 @@ def _covariance(a: Plane, b: Plane) -> Plane:
     for down in range(2 * reach + 1):
         for right in range(2 * reach + 1):
             shifted = wide[down : down + height, right : right + width]
-            here = _around(a * shifted)
+            here = _around(a * shifted, grid)
             best = here if best is None else np.maximum(best, here)
     assert best is not None
     return best

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from joblib.externals.loky import get_reusable_executor
 
 from dedup_bench.scale.indexes import write_population
 from dedup_bench.scale.memory import Peak, Watch
@@ -139,6 +140,8 @@ def _run_job(folder: Path, options: CandidateOptions | None, n_jobs: int) -> Non
     np.save(folder / "found.npy", np.unique(ends, axis=0))
     told = {"seconds": seconds, "candidates": found.candidates}
     (folder / "told.json").write_text(json.dumps(told), encoding="utf-8")
+    # A child of multiprocessing waits for its own, and idle workers go only after minutes.
+    get_reusable_executor().shutdown()
 
 
 def _as_if_judged(pair: VerifiedPair) -> JudgedPair:
