@@ -121,7 +121,6 @@ class Pose:
 
     turn_deg: float
     """Clockwise on the screen, -180 to 180."""
-    scale: float
     stretch: float
     """Longest over shortest, 1 for a similarity."""
     perspective: float
@@ -136,7 +135,6 @@ def pose(transform: Homography, overlap: npt.NDArray[np.float32]) -> Pose:
     turn = degrees(atan2(matrix[1, 0] - matrix[0, 1], matrix[0, 0] + matrix[1, 1]))
     return Pose(
         turn_deg=turn,
-        scale=float(np.sqrt(values.prod())),
         stretch=float(values[0] / max(values[1], 1e-9)),
         perspective=float(depth.max() / max(depth.min(), 1e-9) - 1),
     )

@@ -68,8 +68,8 @@ class Term:
     @property
     def name(self) -> str:
         """As in `SLOPES`."""
-        look = {True: "any ", False: ""}[self.saturates]
-        return look + self.figure + {True: " in a file", False: ""}[self.of_files]
+        look = "any " if self.saturates else ""
+        return look + self.figure + (" in a file" if self.of_files else "")
 
     @property
     def sign(self) -> int:
@@ -100,48 +100,43 @@ def camera(figures: Figures) -> float:
     return min(max(seen, 0.0), 1.0)
 
 
-INTERCEPT = -4.782
+INTERCEPT = -8.359
 SLOPES: Mapping[str, float] = MappingProxyType(
     {
-        "replaced in a file": -1.653,
-        "any replaced in a file": -0.779,
-        "replaced_everywhere": -1.229,
-        "replaced_everywhere in a file": -1.339,
-        "any replaced_everywhere in a file": -0.545,
-        "replaced_elsewhere in a file": -3.952,
-        "any replaced_elsewhere in a file": -1.008,
-        "recoloured": -3.601,
-        "recoloured_alone": -0.386,
-        "recoloured_alone in a file": -0.209,
-        "recoloured_drawing": -2.969,
-        "recoloured_drawing in a file": -3.611,
-        "any recoloured_drawing in a file": -0.288,
-        "recoloured_elsewhere in a file": -4.792,
-        "any recoloured_elsewhere in a file": -0.495,
-        "any chroma in a file": -0.772,
-        "cast in a file": -1.419,
-        "regions in a file": -0.790,
-        "any regions in a file": -0.048,
-        "largest_region": -1.893,
-        "largest_region in a file": -0.334,
-        "any largest_region in a file": -0.751,
-        "covered": -1.518,
-        "any covered": -1.899,
-        "any patch": -1.224,
-        "patch_ragged": -0.330,
-        "patch_ragged in a file": -2.692,
-        "any patch_ragged in a file": -3.304,
-        "any patch_elsewhere": -1.736,
-        "any patch_elsewhere in a file": -0.370,
-        "any core_larger in a file": 0.580,
-        "any core_sum": 10.346,
-        "any core_sum in a file": 1.539,
-        "drawn in a file": 0.455,
-        "tracks_agreeing in a file": 1.400,
-        "any tracks_agreeing in a file": 1.244,
-        "label": 1.175,
-        "label in a file": 0.924,
-        "any label": 0.758,
+        "replaced": -1.520,
+        "any replaced in a file": -0.359,
+        "replaced_everywhere": -0.469,
+        "any replaced_everywhere in a file": -0.046,
+        "any replaced_elsewhere": -0.371,
+        "any replaced_elsewhere in a file": -0.556,
+        "doubtful": -2.135,
+        "doubtful in a file": -0.184,
+        "any doubtful in a file": -2.059,
+        "recoloured": -1.412,
+        "recoloured_alone": -1.270,
+        "recoloured_alone in a file": -0.652,
+        "recoloured_drawing": -2.615,
+        "recoloured_drawing in a file": -1.480,
+        "recoloured_elsewhere": -0.402,
+        "chroma": -0.964,
+        "cast in a file": -0.335,
+        "regions in a file": -0.020,
+        "any regions in a file": -0.343,
+        "largest_region": -1.962,
+        "any largest_region in a file": -0.019,
+        "any covered": -0.564,
+        "any covered in a file": -0.309,
+        "patch": -0.493,
+        "any patch": -0.443,
+        "any patch in a file": -1.500,
+        "patch_ragged in a file": -0.403,
+        "any patch_elsewhere": -0.341,
+        "any core_larger": 2.470,
+        "any core_sum": 8.687,
+        "any drawn": 5.036,
+        "tracks_agreeing": 3.398,
+        "label in a file": 0.676,
+        "any label in a file": 0.730,
     }
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from kpsearch.dedup.records import Relation
+from kpsearch.dedup.relation.decision import LEAST_TRACKS_AGREEING
 
 if TYPE_CHECKING:
     Figures = Mapping[str, float]
@@ -52,6 +53,6 @@ def _about_differences(figures: Figures) -> list[str]:
 
 
 def _short_of(figures: Figures) -> str:
-    if figures["tracks_agreeing"] < 0.2:
+    if figures["tracks_agreeing"] < LEAST_TRACKS_AGREEING:
         return "the two cannot be laid over each other"
     return "too little texture to compare"
