@@ -112,7 +112,8 @@ class Job:
             names = ["index", "against"]
             held = [hold(i, self.folder / n) for i, n in zip(self._indexes, names, strict=False)]
             _require_same_words(held)
-            self._journal.claim(_identity(held, self._options))
+            self._identity = _identity(held, self._options)
+            self._journal.claim(self._identity)
         except BaseException:
             self._journal.__exit__(None, None, None)
             raise
@@ -133,7 +134,7 @@ class Job:
         forward = self.folder / "forward"
         forward.mkdir(exist_ok=True)
         folders = [str(s.storage.folder.absolute()) for s in self.catalogue.snapshots]
-        place = Workplace(tuple(folders), str(forward.absolute()), self._options)
+        place = Workplace(tuple(folders), str(forward.absolute()), self._options, self._identity)
         return find_pairs(
             self.catalogue, place, self._journal, n_jobs=self._n_jobs, progress=self._timed
         )

@@ -11,12 +11,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xxhash
 
 from kpsearch.dedup.journal import in_chunks
 from kpsearch.dedup.records import DifferenceMap, JudgedPair, Relation
 from kpsearch.errors import ImageRejected
 from kpsearch.parallel import map_in_order
 from kpsearch.types import Casualty
+from kpsearch.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from kpsearch.dedup.records import Entry, VerifiedPair
     from kpsearch.options import WorkerLimits
 
+STAGE = "judging"
 FEW_KEYPOINTS = 40
 """Where neither picture has fewer, and geometry finds nothing in common, perceptual hashes that are
 near say nothing."""
@@ -62,19 +65,26 @@ def judge(
     limits: WorkerLimits,
     progress: Callable[[int, int], None],
 ) -> list[JudgedPair]:
-    """What the pictures of each task are to each other; nothing for those without any relation."""
-    run = partial(_isolated, limits=limits)
+    """What the pictures of each task are to each other; nothing for those without any relation.
+
+    A judgement is kept under the contents of the pictures: where an index has grown, only the pairs
+    that came with it are judged.
+    """
+    run, names = partial(_isolated, limits=limits), [_name(task) for task in tasks]
     found = in_chunks(
         journal,
-        "judging",
+        STAGE,
         _judged,
         tasks,
+        names=names,
         n_jobs=n_jobs,
         progress=progress,
         run=run,
         is_final=lambda arrays: bool(arrays["final"]),
     )
-    return [pair for arrays in found if (pair := _decoded(arrays)) is not None]
+    judged = [_decoded(arrays, task) for task, arrays in zip(tasks, found, strict=True)]
+    journal.forget_all_but(STAGE, names)
+    return [pair for pair in judged if pair is not None]
 
 
 def only_a_part(pair: VerifiedPair) -> bool:
@@ -93,19 +103,12 @@ def only_a_part(pair: VerifiedPair) -> bool:
 
 def of_a_part(pair: VerifiedPair) -> JudgedPair:
     """The judgement of a pair that shares `only_a_part`."""
-    evidence = {
-        "inliers": float(pair.inliers),
-        "effective_inliers": pair.effective_inliers,
-        "log10_false_alarms": pair.log10_false_alarms,
-        "matched_share": pair.matched_share,
-        "score": pair.score,
-    }
     return JudgedPair(
         pair.a,
         pair.b,
         Relation.SHARED_PART,
         PART_LOG_ODDS,
-        evidence,
+        _figures_of(pair),
         pair.transform,
         pair.mirrored,
         note="by geometry alone",
@@ -121,6 +124,26 @@ def exact_pairs(first_alike: npt.NDArray[np.int64]) -> list[JudgedPair]:
 def exact(a: int, b: int) -> JudgedPair:
     """Two pictures of the same bytes."""
     return JudgedPair(a, b, Relation.EXACT, SURE_LOG_ODDS, transform=np.eye(3), note="same bytes")
+
+
+def _name(task: Task) -> str:
+    """Of all that a judgement follows from: the pictures, and how geometry lays them over."""
+    laid = b"" if task.pair is None else task.pair.transform.tobytes()
+    mirrored = task.pair is not None and task.pair.mirrored
+    known = [__version__.encode(), task.a.content_hash, task.b.content_hash, laid]
+    return xxhash.xxh3_128_hexdigest(b"|".join([*known, b"m" if mirrored else b""]))
+
+
+def _figures_of(pair: VerifiedPair) -> dict[str, float]:
+    """What geometry says of a pair, among what else is found out about it."""
+    return {
+        "inliers": float(pair.inliers),
+        "effective_inliers": pair.effective_inliers,
+        "log10_false_alarms": pair.log10_false_alarms,
+        "matched_share": pair.matched_share,
+        "score": pair.score,
+        "score_over_background": pair.score / max(*pair.background, 1e-6),
+    }
 
 
 def _judged(task: Task) -> Arrays:
@@ -179,8 +202,6 @@ def _encoded(pair: JudgedPair | None) -> Arrays:
 def _as_json(pair: JudgedPair) -> dict[str, Any]:
     maps = pair.difference
     return {
-        "a": pair.a,
-        "b": pair.b,
         "relation": pair.relation.value,
         "log_odds": pair.log_odds,
         "evidence": dict(pair.evidence),
@@ -191,12 +212,16 @@ def _as_json(pair: JudgedPair) -> dict[str, Any]:
     }
 
 
-def _decoded(arrays: Arrays) -> JudgedPair | None:
+def _decoded(arrays: Arrays, task: Task) -> JudgedPair | None:
     value = json.loads(arrays["pair"].tobytes())
     if value is None:
         return None
     maps, transform = value.pop("difference"), value.pop("transform")
+    geometry = {} if task.pair is None else _figures_of(task.pair)
     return JudgedPair(
+        a=task.a.number,
+        b=task.b.number,
+        evidence=geometry | value.pop("evidence"),
         relation=Relation(value.pop("relation")),
         transform=None if transform is None else np.array(transform),
         difference=None if maps is None else DifferenceMap(*map(_unpacked, maps)),

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     Mask = npt.NDArray[np.bool_]
 
-_PARTS = frozenset({Relation.CROP_OF, Relation.CONTAINS})
 _APART = frozenset({Relation.VARIANT, Relation.SHARED_PART})
 
 
@@ -61,14 +60,15 @@ class PairFacts:
         merges = _mask(relation.merges for relation in relations)
         strength = np.array([pair.log_odds for pair in pairs], np.float64)
         strength[equal | same] = inf
+        containers = np.array([-1 if p.container is None else p.container for p in pairs], np.intp)
         order = np.lexsort((*ends.T[::-1], *contents.T[::-1], -strength))
         return cls(
             row=order,
             ends=ends[order],
             equal=equal[order],
             linked=(equal | same | (accepted & merges & open_))[order],
-            whole=(same | ~_mask(relation in _PARTS for relation in relations))[order],
-            container=np.where(same, -1, _containers(pairs))[order],
+            whole=(same | (containers < 0))[order],
+            container=np.where(same, -1, containers)[order],
             same=same[order],
             apart=~(same | open_)[order],
             opposed=(open_ & _mask(relation in _APART for relation in relations))[order],
@@ -110,15 +110,6 @@ class PairFacts:
             forced=any_of(self.same),
             forbidden=any_of(self.apart),
         )
-
-
-def _containers(pairs: Sequence[JudgedPair]) -> npt.NDArray[np.intp]:
-    ends = {Relation.CROP_OF: "b", Relation.CONTAINS: "a"}
-    found = (ends.get(pair.relation) for pair in pairs)
-    return np.array(
-        [-1 if end is None else getattr(pair, end) for pair, end in zip(pairs, found, strict=True)],
-        np.intp,
-    )
 
 
 def _mask(values: Iterable[bool]) -> Mask:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from kpsearch.types import ImageSize
 
 
+WHOLE = 0.93
+"""Share of a picture in an overlap from which all of it counts as shown."""
+
+
 class Relation(StrEnum):
     """What picture a is to picture b."""
 
@@ -154,6 +158,14 @@ class JudgedPair:
     """False where a picture could not be read: another run tries again."""
     found: bool = True
     """Whether the job found it; False for one that is there by a person's word alone."""
+
+    @property
+    def container(self) -> int | None:
+        """Number of the picture that the other is a part of, in a mirror or not."""
+        if self.relation is Relation.MIRRORED:
+            whole_a, whole_b = (self.evidence.get(f"share_{end}", 1.0) >= WHOLE for end in "ab")
+            return None if whole_a == whole_b else self.b if whole_a else self.a
+        return {Relation.CROP_OF: self.b, Relation.CONTAINS: self.a}.get(self.relation)
 
     @property
     def confidence(self) -> float:

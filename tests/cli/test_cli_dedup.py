@@ -152,6 +152,27 @@ def test_a_catalogue_without_duplicates_ends_well(pictures, tmp_path):
     assert groups(tmp_path / "index.dedup") == []
 
 
+def test_an_index_that_has_grown_has_only_its_new_pairs_judged(pictures, tmp_path):
+    """Which the old files' absence shows; what a pair is does not depend on how it came in."""
+    folder, index = tmp_path / "pictures", tmp_path / "index"
+    shutil.copytree(pictures, folder)
+    build_index([folder], index, features=FEATURES)
+    run("dedup", "-i", index, "-o", tmp_path / "grown", "-j", "1")
+    new = cv2.imdecode(np.frombuffer((folder / "pack1.jpg").read_bytes(), np.uint8), 1)
+    write(folder / "new.jpg", new, quality=50)
+    build_index([folder], index, features=FEATURES)
+    run("dedup", "-i", index, "-o", tmp_path / "fresh", "-j", "1")
+    for name in ("pack0.jpg", "resized.jpg", "crop.jpg", "mirrored.jpg"):
+        (folder / name).unlink()
+    run("dedup", "-i", index, "-o", tmp_path / "grown", "-j", "1")
+    grown, fresh = pairs(tmp_path / "grown"), pairs(tmp_path / "fresh")
+    assert grown.keys() == fresh.keys()
+    assert relation(tmp_path / "grown", "new.jpg", "pack1.jpg") == "near-duplicate"
+    kept = [key for key in grown if "not compared" not in grown[key]["note"]]
+    assert {(a, b) for a, b in kept} >= {("crop.jpg", "pack0.jpg"), ("mirrored.jpg", "pack0.jpg")}
+    assert all(grown[key] == fresh[key] for key in kept)
+
+
 def test_the_one_to_keep_is_chosen_as_asked(index, report):
     run("dedup", "-i", index, "-o", report, "-j", "1", "--keep", "first", "--json-lines")
     lines = (report / "groups.jsonl").read_text().splitlines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -156,3 +157,17 @@ def test_fixed_pictures_alone_are_no_group_and_one_is_kept_before_the_batch():
 def test_a_policy_that_is_not_there_is_named():
     with pytest.raises(UnknownName, match="keeping policy 'best'"):
         group_pairs([], np.zeros(0, bool), [], cut=np.zeros(0, bool), keep="best")
+
+
+def test_a_part_in_a_mirror_is_a_part():
+    shown = {"share_a": 0.4, "share_b": 1.0}
+    collage = link(0, 1, relation=Relation.MIRRORED, evidence=shown)
+    assert (collage.container, replace(collage, evidence={}).container) == (0, None)
+    turned = replace(collage, evidence={"share_a": 1.0, "share_b": 0.4})
+    assert turned.container == 1
+    links = [collage, link(0, 2, relation=Relation.MIRRORED, evidence=shown)]
+    entries = [entry(number) for number in range(3)]
+    found = group_pairs(
+        links, np.ones(2, np.bool_), entries, cut=np.zeros(3, np.bool_), keep="first"
+    )
+    assert found.groups == ()

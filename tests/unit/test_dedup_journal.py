@@ -72,6 +72,25 @@ def test_what_is_done_is_not_done_again_and_any_number_of_jobs_gives_the_same(tm
         assert told[-1] == (200, 200)
 
 
+def named(journal, names, work=square):
+    numbers = [int(name, 36) for name in names]
+    parts = in_chunks(
+        journal, "named", work, numbers, names=names, n_jobs=1, progress=lambda *_: None
+    )
+    return joined(parts, {"square": np.empty(0, np.int64)})["square"].tolist()
+
+
+def test_results_that_have_names_outlive_the_job_until_nothing_asks_for_them(tmp_path):
+    with Journal(tmp_path / "journal") as journal:
+        journal.claim("one")
+        first = named(journal, ["a", "b", "c"])
+    with Journal(tmp_path / "journal") as journal:
+        journal.claim("two")
+        assert named(journal, ["c", "a"], work=fail) == [first[2], first[0]]
+        journal.forget_all_but("named", ["c", "d"])
+        assert journal.done("named") == {"c"}
+
+
 def test_results_of_another_job_are_forgotten(tmp_path):
     with Journal(tmp_path / "journal") as journal:
         journal.claim("one")
@@ -107,7 +126,7 @@ def test_a_damaged_result_is_named_and_not_believed(tmp_path):
     with Journal(path) as journal:
         squares(journal, count=2)
     connection = sqlite3.connect(path)
-    connection.execute("UPDATE results SET content = x'00' WHERE chunk = 1")
+    connection.execute("UPDATE results SET content = x'00' WHERE part = 1")
     connection.commit()
     connection.close()
     with Journal(path) as journal, pytest.raises(KpsearchError, match="is damaged"):

@@ -33,6 +33,8 @@ class Workplace:
     forward: str
     """Folder of the files of `kpsearch.dedup.matching.forward`."""
     options: CandidateOptions
+    identity: str
+    """Of what lies there: workers outlive a job, and another may use the same folders."""
 
 
 def candidates(place: Workplace, numbers: range) -> Arrays:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import sqrt
 from types import MappingProxyType
 
-from kpsearch.dedup.records import Relation
+from kpsearch.dedup.records import WHOLE, Relation
 
 Figures = Mapping[str, float]
 
@@ -148,8 +148,6 @@ def log_odds(figures: Figures) -> float:
     return min(max(total, -MOST_LOG_ODDS), MOST_LOG_ODDS)
 
 
-PART = 0.93
-"""Share of a picture from which all of it counts as covered."""
 SMALL_CORE = 0.35
 """Share of both pictures up to which what they have in common is a part of them."""
 
@@ -165,7 +163,7 @@ def named(figures: Figures, odds: float, *, mirrored: bool) -> Relation:
         return Relation.MIRRORED
     if figures["perspective"] > EDITED or figures["tracks_agreeing"] < 0.5:
         return Relation.SAME_ITEM
-    whole_a, whole_b = figures["share_a"] >= PART, figures["share_b"] >= PART
+    whole_a, whole_b = figures["share_a"] >= WHOLE, figures["share_b"] >= WHOLE
     if whole_a == whole_b:
         return Relation.NEAR_DUPLICATE
     return Relation.CROP_OF if whole_a else Relation.CONTAINS

@@ -23,7 +23,6 @@ from kpsearch.dedup.relation.structure import Structure, compare_structure
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from kpsearch.dedup.records import VerifiedPair
     from kpsearch.dedup.relation.registration import Registered
 
     Mask = npt.NDArray[np.bool_]
@@ -120,14 +119,9 @@ def _region_figures(comparison: Comparison, cells: float) -> dict[str, float]:
     }
 
 
-def geometry_figures(pair: VerifiedPair, registered: Registered) -> dict[str, float]:
-    """Of the pair as it was verified, and of the tracks that registered it."""
+def track_figures(registered: Registered) -> dict[str, float]:
+    """Of the tracks that registered a pair."""
     return {
-        "inliers": float(pair.inliers),
-        "effective_inliers": pair.effective_inliers,
-        "log10_false_alarms": pair.log10_false_alarms,
-        "score": pair.score,
-        "score_over_background": pair.score / max(*pair.background, 1e-6),
         "tracks": float(registered.tracks),
         "tracks_agreeing": registered.agreeing / max(registered.tracks, 1),
     }

@@ -17,7 +17,7 @@ from kpsearch.dedup.relation.decision import (
     named,
 )
 from kpsearch.dedup.relation.difference import difference_map
-from kpsearch.dedup.relation.figures import compared, content_figures, geometry_figures
+from kpsearch.dedup.relation.figures import compared, content_figures, track_figures
 from kpsearch.dedup.relation.notes import note_of
 from kpsearch.dedup.relation.opening import opened
 from kpsearch.dedup.relation.overlay import scaling
@@ -79,14 +79,14 @@ def compare(a: Image, b: Image, pair: VerifiedPair) -> JudgedPair:
     if registered is None or len(_overlap(pixels_a, b.pixels, registered)) < 3:
         return _apart(pair)
     contents = content_of(pixels_a), content_of(b.pixels)
-    figures = geometry_figures(pair, registered)
+    figures = track_figures(registered)
     figures |= coverage_figures(pixels_a, b.pixels, contents, registered)
     of_files = camera(figures) < 1
     if of_files:
         registered = registered.without(fill(*contents, registered.laid))
     else:
         registered = registered.straightened()
-        figures |= geometry_figures(pair, registered)
+        figures |= track_figures(registered)
     comparison = compared(registered, of_files=of_files)
     figures |= content_figures(comparison)
     figures |= core_figures(figures)
