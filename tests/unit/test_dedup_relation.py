@@ -100,6 +100,13 @@ def test_a_price_tag_leaves_a_near_duplicate(number: int) -> None:
     assert "laid over" in found.note
 
 
+def test_what_hides_much_leaves_it_open() -> None:
+    over = pack(3).copy()
+    height, width = over.shape[:2]
+    over[height // 4 : 3 * height // 4, width // 5 : 4 * width // 5] = (60, 30, 200)
+    assert judged(over, pack(3)).log_odds < 1
+
+
 def test_a_photo_of_a_pack_is_the_same_item() -> None:
     photo = render_photo(SPEC, 6, 0, CameraOptions(severity=0.35))
     found = judged(pack(6), photo.pixels, photo.homography)
