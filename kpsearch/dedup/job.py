@@ -184,7 +184,7 @@ class Job:
         self._progress(stage, done, total)
 
     def _tasks(self) -> list[Task]:
-        """Pairs that geometry verifies, and near in perceptual hash those of little texture."""
+        """Pairs that geometry verifies, and near in perceptual hash those of few keypoints."""
         entry, few = self._entry, self.catalogue.keypoint_counts < FEW_KEYPOINTS
         opened = [pair for pair in self.found.pairs if not only_a_part(pair)]
         tasks = [Task(entry(pair.a), entry(pair.b), pair) for pair in opened]

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from kpsearch.options import WorkerLimits
 
 STAGE = "judging"
-FEW_KEYPOINTS = 40
+FEW_KEYPOINTS = 400
 """Where neither picture has fewer, and geometry finds nothing in common, perceptual hashes that are
-near say nothing."""
+near say nothing. Of 11 copies by strong JPEG (Copydays) in which it found nothing, all had one."""
 FEW_MATCHED = 0.06
 FEW_INLIERS = 12.0
 NEAR_BACKGROUND = 20.0

@@ -219,6 +219,15 @@ def test_plain_pictures_that_look_alike_are_insufficient_evidence(tmp_path: Path
     assert found.relation is Relation.INSUFFICIENT
 
 
+def test_a_copy_ruined_by_compression_is_told_by_its_pixels(tmp_path: Path) -> None:
+    small = cv2.resize(pack(3), None, fx=0.4, fy=0.4, interpolation=cv2.INTER_AREA)
+    a = entry_of(tmp_path, "a.png", pack(3), number=0)
+    b = entry_of(tmp_path, "b.png", compressed(small, 8), number=1)
+    found = judge_hash_pair(a, b)
+    assert found is not None
+    assert found.relation is Relation.NEAR_DUPLICATE
+
+
 def test_drawn_pictures_that_only_their_hash_likens_are_nothing(tmp_path: Path) -> None:
     a = entry_of(tmp_path, "a.png", pack(0), number=0)
     b = entry_of(tmp_path, "b.png", pack(30), number=1)

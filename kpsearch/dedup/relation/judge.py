@@ -54,21 +54,24 @@ def judge_pair(pair: VerifiedPair, a: Entry, b: Entry) -> JudgedPair:
 
 
 def judge_hash_pair(a: Entry, b: Entry) -> JudgedPair | None:
-    """A pair that only the perceptual hash proposes, as the keypoints of neither are enough.
+    """A pair that only the perceptual hash proposes: geometry has verified nothing in it.
 
-    Equal pixels are `Relation.EXACT`; otherwise plain pictures are insufficient evidence. None,
-    no relation at all, where there was enough texture to verify, and nothing was.
+    Equal pixels are `Relation.EXACT`; otherwise plain pictures are insufficient evidence. Others
+    are laid over each other as wholes, which finds copies whose keypoints compression has ruined;
+    None, no relation at all, where those do not merge: a hash alone says nothing.
     """
+    pair = _whole_on_whole(a, b)
     try:
         image_a, image_b = opened(a), opened(b)
     except ImageRejected as rejected:
-        return _unread(_alike(a, b), rejected)
+        return _unread(pair, rejected)
     if same_pixels(image_a, image_b) and _whole_pixels_equal(image_a, image_b):
-        return _exact(_alike(a, b))
-    if max(_texture(image_a), _texture(image_b)) > PLAIN_SHARE:
-        return None
-    note = "alike at a glance, with too little texture to compare"
-    return JudgedPair(a.number, b.number, Relation.INSUFFICIENT, -1.0, note=note)
+        return _exact(pair)
+    if max(_texture(image_a), _texture(image_b)) <= PLAIN_SHARE:
+        note = "alike at a glance, with too little texture to compare"
+        return JudgedPair(a.number, b.number, Relation.INSUFFICIENT, -1.0, note=note)
+    found = compare(image_a, image_b, pair)
+    return found if found.relation.merges else None
 
 
 def compare(a: Image, b: Image, pair: VerifiedPair) -> JudgedPair:
@@ -181,8 +184,9 @@ def _texture(image: Image) -> float:
     return float((np.maximum(across, down) > 24).mean()) if across.size else 0.0
 
 
-def _alike(a: Entry, b: Entry) -> VerifiedPair:
-    return VerifiedPair(a.number, b.number, 0.0, (0.0, 0.0), 0, 0.0, 0.0, np.eye(3))
+def _whole_on_whole(a: Entry, b: Entry) -> VerifiedPair:
+    onto = scaling(b.size.width / a.size.width, b.size.height / a.size.height)
+    return VerifiedPair(a.number, b.number, 0.0, (0.0, 0.0), 0, 0.0, 0.0, onto)
 
 
 def _exact(pair: VerifiedPair) -> JudgedPair:
