@@ -10,7 +10,6 @@ import click
 from kpsearch.cli.options import index_option, jobs_option, json_flag
 
 if TYPE_CHECKING:
-    from kpsearch.dedup.decisions import Decisions
     from kpsearch.dedup.job import Outcome
     from kpsearch.dedup.report import Report
 
@@ -75,14 +74,22 @@ def dedup(ctx: click.Context, /, **given: Any) -> None:
     from kpsearch.dedup.decisions import default_path, read_decisions
     from kpsearch.dedup.job import Job
     from kpsearch.dedup.report import write_report
+    from kpsearch.dedup.written import note_written, require_recorded
+    from kpsearch.errors import UsageError
+    from kpsearch.index import Snapshot
     from kpsearch.options import DedupOptions
 
     index = given["index"]
     folder = given["folder"] or _default_folder(index, given["against"])
     require_folder_place(folder)
     options = DedupOptions(require_precision(given["precision"]), given["keep"])
+    for each in (index, given["against"]):
+        if each is not None:
+            Snapshot.open(each)  # a mistyped name leaves no folder behind
+    if given["decisions"] is not None and not os.path.exists(given["decisions"]):
+        raise UsageError(f"{given['decisions']}: there is no such file")
     decisions = read_decisions(given["decisions"] or default_path(index))
-    _require_recorded(os.path.join(folder, "pairs.csv"), decisions)
+    require_recorded(folder, decisions)
     with (
         progress_bars() as progress,
         Job(
@@ -103,6 +110,7 @@ def dedup(ctx: click.Context, /, **given: Any) -> None:
             n_jobs=given["jobs"],
             progress=progress,
         )
+        note_written(folder)
         job.tidy()
     for warning in outcome.warnings:
         click.echo(f"kpsearch: {warning}", err=True)
@@ -129,24 +137,6 @@ def _default_folder(index: str, against: str | None) -> str:
     if against is None:
         return f"{beside}.dedup"
     return f"{beside}-against-{os.path.basename(os.path.abspath(against))}.dedup"
-
-
-def _require_recorded(pairs: str, decisions: Decisions) -> None:
-    """Raise `UsageError` for a report with verdicts filled in that would be written over."""
-    from kpsearch.dedup.decisions import filled_in
-    from kpsearch.errors import UnusableFile, UsageError
-
-    try:
-        filled = filled_in(pairs) if os.path.exists(pairs) else None
-    except UnusableFile:
-        return  # nothing that anybody could record
-    if filled is not None and any(
-        decisions.verdict(*key) is not decision.verdict for key, decision in filled.by_pair.items()
-    ):
-        raise UsageError(
-            f"{pairs}: has verdicts that are not recorded, and would be written over; run "
-            "`kpsearch dedup decide` with it first, or move it away"
-        )
 
 
 def describe(outcome: Outcome, report: Report) -> str:
@@ -190,7 +180,10 @@ def decide(files: tuple[str, ...], index: str, decisions: str | None, as_json: b
     from kpsearch.cli.output import print_json
     from kpsearch.dedup.decisions import default_path, filled_in, record
     from kpsearch.images import escape_path
+    from kpsearch.index import Snapshot
 
+    if decisions is None:
+        Snapshot.open(index)  # under a mistyped name nobody would find them again
     path = decisions or default_path(index)
     given = [filled_in(file) for file in files]  # all are read before any is recorded
     for file, one in zip(files, given, strict=True):

@@ -27,7 +27,7 @@ from kpsearch.errors import UsageError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-PRIOR_PAIRS = 30.0
+PRIOR_PAIRS = 100.0
 """Decided pairs that the prior is worth."""
 _PRIOR_AT = np.linspace(-6.0, 6.0, 13)
 """Log-odds that they are spread over."""

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -35,13 +35,18 @@ from kpsearch.dedup.judging import (
 )
 from kpsearch.dedup.matching.catalogue import Catalogue
 from kpsearch.dedup.matching.matcher import Workplace
+from kpsearch.dedup.records import Relation
+from kpsearch.dedup.relation.opening import is_as_indexed
 from kpsearch.errors import IndexMismatch
+from kpsearch.images import escape_path
 from kpsearch.options import CandidateOptions, DedupOptions, WorkerLimits
 from kpsearch.version import __version__
 from kpsearch.vocabulary import same_vocabulary
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    import numpy.typing as npt
 
     from kpsearch.dedup.records import Entry, Group, JudgedPair
     from kpsearch.index import Snapshot
@@ -147,8 +152,7 @@ class Job:
         pairs = judge(tasks, self._journal, n_jobs=self._n_jobs, limits=self._limits, progress=told)
         parts = [of_a_part(pair) for pair in self.found.pairs if only_a_part(pair)]
         best = _best_of_each(pairs + parts + self._exact())
-        # Of two indexes, a file that is in both is no duplicate of itself.
-        return [p for p in best if self._entry(p.a).path != self._entry(p.b).path]
+        return [pair for pair in best if not self._twins & {pair.a, pair.b}]
 
     def conclude(self, options: DedupOptions, decisions: Decisions) -> Outcome:
         """Probabilities, which of the pairs are merged, and into what groups."""
@@ -157,16 +161,24 @@ class Job:
         calibration = refit(decided)
         pairs = calibration.applied(decided)
         acceptance = accept(pairs, options.precision)
+        gone = self._gone(pairs, acceptance.accepted)
+        here = [row for row, pair in enumerate(pairs) if not gone & {pair.a, pair.b}]
+        accepted = np.zeros(len(pairs), np.bool_)
+        accepted[here] = acceptance.accepted[here]
         grouping = group_pairs(
-            pairs, acceptance.accepted, entries, cut=self.found.cut, keep=options.keep
+            [pairs[row] for row in here],
+            accepted[here],
+            entries,
+            cut=self.found.cut,
+            keep=options.keep,
         )
         return Outcome(
             entries=entries,
             pairs=pairs,
             calibration=calibration,
-            acceptance=acceptance,
+            acceptance=replace(acceptance, accepted=accepted),
             groups=grouping.groups,
-            warnings=self._warnings() + grouping.warnings,
+            warnings=self._warnings(gone) + grouping.warnings,
             seconds=dict(self.seconds),
         )
 
@@ -192,36 +204,73 @@ class Job:
         return tasks + [Task(entry(a), entry(b), None) for a, b in poor.tolist()]
 
     def _exact(self) -> list[JudgedPair]:
-        """Pictures of the same bytes: with the first such, and a batch's with the fixed one's."""
+        """Pictures of the same bytes: with the fixed one of them, or with the first such."""
         catalogue = self.catalogue
-        first = catalogue.first_alike
-        within = [pair for pair in exact_pairs(first) if pair.b < catalogue.asking]
-        if catalogue.fixed is None:
-            return within
-        hashes = catalogue.content_hashes
-        fixed = {
-            hashes[n].tobytes(): n for n in range(len(catalogue) - 1, catalogue.asking - 1, -1)
-        }
+        within = exact_pairs(catalogue.first_alike[: catalogue.asking])
+        fixed = self._fixed_by_content
         across = [
             exact(number, fixed[key])
-            for number in np.flatnonzero(first == np.arange(len(first))).tolist()
-            if number < catalogue.asking and (key := hashes[number].tobytes()) in fixed
+            for number in range(catalogue.asking)
+            if fixed and (key := catalogue.content_hashes[number].tobytes()) in fixed
         ]
-        return within + across
+        known = {pair.a for pair in across}
+        return [pair for pair in within if pair.b not in known] + across
+
+    @cached_property
+    def _fixed_by_content(self) -> dict[bytes, int]:
+        """The first fixed picture of each content; none where nothing is fixed."""
+        numbers = range(len(self.catalogue) - 1, self.catalogue.asking - 1, -1)
+        return {self.catalogue.content_hashes[n].tobytes(): n for n in numbers}
+
+    @cached_property
+    def _twins(self) -> set[int]:
+        """Pictures of the batch that are fixed as well, by path and content.
+
+        One file is no duplicate of itself, and what is said of the fixed one is said of it.
+        """
+        fixed = {
+            (entry.path, entry.content_hash)
+            for number in range(self.catalogue.asking, len(self.catalogue))
+            if (entry := self._entry(number))
+        }
+        asking = map(self._entry, range(self.catalogue.asking)) if fixed else ()
+        return {e.number for e in asking if (e.path, e.content_hash) in fixed}
+
+    def _gone(self, pairs: list[JudgedPair], accepted: npt.NDArray[np.bool_]) -> set[int]:
+        """Pictures of accepted pairs whose file is not there any more, or is another one."""
+        ends = {end for row in np.flatnonzero(accepted).tolist() for end in _ends(pairs[row])}
+        return {number for number in ends if not is_as_indexed(self._entry(number))}
 
     def _entry(self, number: int) -> Entry:
         if number not in self._known:
             self._known[number] = self.catalogue.entry(number)
         return self._known[number]
 
-    def _warnings(self) -> tuple[str, ...]:
+    def _warnings(self, gone: set[int]) -> tuple[str, ...]:
+        warnings = []
+        if gone:
+            first = escape_path(self._entry(min(gone)).path)
+            warnings.append(
+                f"gone or changed since they were indexed, and in no group: {len(gone)} of the "
+                f"pictures, {first} first; index them again"
+            )
+        if self._twins:
+            warnings.append(
+                "in the other index as well, by path and content, and left aside: "
+                f"{len(self._twins)} of the pictures"
+            )
         if self.catalogue.keeps_sketches:
-            return ()
+            return tuple(warnings)
         return (
+            *warnings,
             "an index made by an earlier version keeps no perceptual hashes and no mirror "
             "sketches: mirrored copies, and copies without texture, are not found; index the "
             "pictures anew",
         )
+
+
+def _ends(pair: JudgedPair) -> tuple[int, int]:
+    return pair.a, pair.b
 
 
 def _best_of_each(pairs: list[JudgedPair]) -> list[JudgedPair]:
@@ -234,8 +283,9 @@ def _best_of_each(pairs: list[JudgedPair]) -> list[JudgedPair]:
     return [best[key] for key in sorted(best)]
 
 
-def _sureness(pair: JudgedPair) -> tuple[bool, float]:
-    return pair.relation.merges, pair.log_odds
+def _sureness(pair: JudgedPair) -> tuple[bool, bool, float]:
+    """What is known outweighs that nothing is."""
+    return pair.relation.merges, pair.relation is not Relation.INSUFFICIENT, pair.log_odds
 
 
 def _require_same_words(snapshots: list[Snapshot]) -> None:

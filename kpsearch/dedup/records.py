@@ -161,8 +161,8 @@ class JudgedPair:
 
     @property
     def container(self) -> int | None:
-        """Number of the picture that the other is a part of, in a mirror or not."""
-        if self.relation is Relation.MIRRORED:
+        """Number of the picture that the other is a part of: whole, in a mirror, in a photo."""
+        if self.relation in (Relation.MIRRORED, Relation.SAME_ITEM):
             whole_a, whole_b = (self.evidence.get(f"share_{end}", 1.0) >= WHOLE for end in "ab")
             return None if whole_a == whole_b else self.b if whole_a else self.a
         return {Relation.CROP_OF: self.b, Relation.CONTAINS: self.a}.get(self.relation)

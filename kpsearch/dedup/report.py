@@ -49,7 +49,7 @@ def write_report(
     names = ["pairs.csv", "groups.jsonl" if lines else "groups.json", "review.html"]
     pairs_path, groups_path, page_path = (os.path.join(folder, name) for name in names)
     summary, told = _summary(outcome, options), _told(outcome, options)
-    write_pairs(pairs_path, outcome.pairs, outcome.entries, outcome.acceptance.accepted.tolist())
+    write_pairs(pairs_path, outcome.pairs, outcome.entries, _merged(outcome))
     write_groups(
         groups_path,
         outcome.groups,
@@ -95,6 +95,16 @@ def _summary(outcome: Outcome, options: DedupOptions) -> dict[str, Any]:
     }
 
 
+def _merged(outcome: Outcome) -> list[bool]:
+    """Of each pair whether it was accepted, and its pictures are in one group."""
+    place = {member: n for n, group in enumerate(outcome.groups) for member in group.members}
+    accepted = outcome.acceptance.accepted.tolist()
+    return [
+        believed and pair.a in place and place[pair.a] == place.get(pair.b)
+        for pair, believed in zip(outcome.pairs, accepted, strict=True)
+    ]
+
+
 def redundant(outcome: Outcome) -> int:
     """Pictures that could be done without."""
     return sum(len(group.members) - 1 for group in outcome.groups)
@@ -119,6 +129,8 @@ def _by_relation(outcome: Outcome) -> dict[str, int]:
 
 def _precision(acceptance: Acceptance, options: DedupOptions) -> str:
     """Aim, expectation, and where people have decided, what they found."""
+    if not isfinite(acceptance.threshold):
+        return f"{options.precision:g} aimed at; no pair but of equal bytes or pixels is so sure"
     text = f"{options.precision:g} aimed at, {acceptance.expected_precision:.4f} expected"
     observed = acceptance.observed
     if not observed.decided:

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from kpsearch.dedup.finding import _neighbours_of_neighbours, _unasked, _unique
-from kpsearch.dedup.job import Job
+from kpsearch.dedup.job import Job, _best_of_each
 from kpsearch.dedup.matching.catalogue import Catalogue
+from kpsearch.dedup.records import Relation
 from kpsearch.options import CandidateOptions
 from tests.indexes import drawn_sketch, random_images, record, small_vocabulary, write_index
+from tests.judged import link
 
 PAIRS = st.lists(st.tuples(st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1), st.booleans()))
 
@@ -44,6 +46,14 @@ def test_two_neighbours_of_one_picture_are_compared_in_a_mirror_where_one_of_the
     found = verified((0, 1, False), (0, 2, True), (2, 5, True))
     expected = [[0, 5, 0], [1, 2, 1]]
     assert _unique(_neighbours_of_neighbours(found, catalogue)).tolist() == expected
+
+
+def test_of_two_judgements_the_one_that_says_something_counts():
+    variant = link(0, 1, -3.0, Relation.VARIANT)
+    nothing = link(0, 1, -1.0, Relation.INSUFFICIENT)
+    same = link(0, 1, 0.2, Relation.MIRRORED)
+    assert _best_of_each([nothing, variant]) == [variant]
+    assert _best_of_each([variant, same, nothing]) == [same]
 
 
 def moved(keypoints, rng):

@@ -52,6 +52,15 @@ def test_a_quarter_of_a_picture_is_a_crop_of_it() -> None:
     assert found.evidence["share_b"] == pytest.approx(0.25, abs=0.03)
 
 
+def test_two_crops_that_each_have_what_the_other_lacks_do_not_merge() -> None:
+    whole = pack(3)
+    width = whole.shape[1]
+    left, right = whole[:, : 2 * width // 3], whole[:, width // 3 :]
+    found = judged(np.ascontiguousarray(left), np.ascontiguousarray(right), shift(-(width // 3), 0))
+    assert found.relation is Relation.SHARED_PART
+    assert found.log_odds < 0
+
+
 def test_a_transform_that_is_some_pixels_off_is_made_exact() -> None:
     found = judged(pack(6), pack(6), shift(5, -4))
     assert found.relation is Relation.NEAR_DUPLICATE

@@ -156,6 +156,9 @@ def log_odds(figures: Figures) -> float:
     return min(max(total, -MOST_LOG_ODDS), MOST_LOG_ODDS)
 
 
+LEAST_SHOWN = 0.8
+"""Share of one of two files that the other has to show: two crops of one picture that overlap both
+have something that the other lacks, and neither can go."""
 SMALL_CORE = 0.35
 """Share of both pictures up to which what they have in common is a part of them."""
 
@@ -167,11 +170,14 @@ def named(figures: Figures, odds: float, *, mirrored: bool) -> Relation:
     if odds <= 0:
         small = max(figures["core_a"], figures["core_b"]) < SMALL_CORE
         return Relation.SHARED_PART if small else Relation.VARIANT
+    seen = figures["share_a"], figures["share_b"]
+    if figures["perspective"] > EDITED or figures["tracks_agreeing"] < 0.5:
+        return Relation.MIRRORED if mirrored else Relation.SAME_ITEM
+    if max(seen) < LEAST_SHOWN:
+        return Relation.SHARED_PART
     if mirrored:
         return Relation.MIRRORED
-    if figures["perspective"] > EDITED or figures["tracks_agreeing"] < 0.5:
-        return Relation.SAME_ITEM
-    whole_a, whole_b = figures["share_a"] >= WHOLE, figures["share_b"] >= WHOLE
+    whole_a, whole_b = (share >= WHOLE for share in seen)
     if whole_a == whole_b:
         return Relation.NEAR_DUPLICATE
     return Relation.CROP_OF if whole_a else Relation.CONTAINS

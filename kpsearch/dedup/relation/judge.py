@@ -95,7 +95,7 @@ def compare(a: Image, b: Image, pair: VerifiedPair) -> JudgedPair:
     figures |= core_figures(figures)
     odds = log_odds(figures)
     relation = named(figures, odds, mirrored=pair.mirrored)
-    if relation is Relation.INSUFFICIENT:
+    if relation is Relation.INSUFFICIENT or (odds > 0 and not relation.merges):
         odds = min(odds, -1.0)
     laid = registered.laid
     transform = inverse(to_b) @ inverse(laid.from_b) @ laid.from_a @ to_a

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+import xxhash
 
 from kpsearch.errors import ImageRejected
 from kpsearch.features import shrink
@@ -34,6 +37,23 @@ def opened(entry: Entry) -> Image:
     `ChangedSince` where the content is not what it was when the picture was indexed.
     """
     return _opened(entry.path, entry.content_hash)
+
+
+def is_as_indexed(entry: Entry) -> bool:
+    """Whether the file of a picture is still there, with the content that the index knows.
+
+    It is read only where it has another time than then.
+    """
+    try:
+        facts = os.stat(entry.path)
+        if facts.st_size != entry.size_bytes:
+            return False
+        if facts.st_mtime_ns == entry.mtime_ns:
+            return True
+        with open(entry.path, "rb") as file:
+            return xxhash.xxh3_128_digest(file.read()) == entry.content_hash
+    except OSError:
+        return False
 
 
 @lru_cache(maxsize=KEPT_OPEN)
