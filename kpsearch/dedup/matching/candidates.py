@@ -55,14 +55,16 @@ def candidates_of(
     asked = rarest(points, facts.word_frequency, options.postings)
     votes = _votes(asked, snapshot, facts, barred, options)
     share = len(asked) / max(len(points), 1)
-    scores = sum_heaviest(votes, snapshot.slots) / max(share, 1e-9)
-    ranked = best(scores, max(options.most + 1, DEPTH), snapshot.path_hash)
+    voted, place = np.unique(votes.slot, return_inverse=True)  # few, however many there are
+    votes = Votes(votes.query, place, votes.weight)
+    scores = sum_heaviest(votes, len(voted)) / max(share, 1e-9)
+    ranked = best(scores, max(options.most + 1, DEPTH), snapshot.path_hash[voted])
     found = scores[ranked]
     live = int(np.count_nonzero(~barred))
     enough = int(np.count_nonzero(found >= log(max(live, 1)) + options.margin_nats))
     kept = min(enough, options.most)
     return Candidates(
-        ranked[:kept].astype(np.int64),
+        voted[ranked[:kept]].astype(np.int64),
         found[:kept],
         background(found[:DEPTH], live),
         enough > options.most,
