@@ -28,7 +28,7 @@ from bench_data import REAL, real_truth
 from dedup_bench.engine import judge_set
 from dedup_bench.figures import SetFigures, figures
 from dedup_bench.hashes import PEERS, NotInstalled, hash_scores
-from dedup_bench.labelled import LabelledSet, read_dedup_set
+from dedup_bench.labelled import LabelledSet, generated_set
 from dedup_bench.measures import ScoredPairs
 from dedup_bench.real_set import real_set
 from dedup_bench.scale.running import ScaleFigures, measure_scale
@@ -38,23 +38,16 @@ from dedup_bench.tables import errors_text, set_tables
 from kpsearch.errors import KpsearchError
 from kpsearch.options import CandidateOptions
 from kpsearch.parallel import single_threaded
-from kpsearch.synthetic import CatalogueSpec
-from kpsearch.synthetic.copies import DedupSpec, write_dedup_set
 
 SETS = ("synthetic", "real")
-LINES_A_BRAND = 3
-"""They share a logo, and each of their pairs is looked at."""
-ITEMS_A_SHARED_PART = 12
 QUICK_ITEMS, QUICK_COPIES = 60, 60
 
 
 def labelled_sets(given: argparse.Namespace, root: Path) -> Iterator[LabelledSet]:
     """The sets asked for, their pictures made under ``root``."""
     if "synthetic" in given.sets:
-        catalogue = CatalogueSpec(given.items, seed=given.seed, lines_per_brand=LINES_A_BRAND)
-        spec = DedupSpec(catalogue, shared_parts=-(-given.items // ITEMS_A_SHARED_PART))
         folder = root / f"synthetic-{given.items}-{given.seed}"
-        yield read_dedup_set(write_dedup_set(spec, folder, n_jobs=given.jobs))
+        yield generated_set(folder, given.items, seed=given.seed, n_jobs=given.jobs)
     if "real" in given.sets:
         data = real_truth()
         if data is None:

@@ -76,16 +76,12 @@ def dedup(ctx: click.Context, /, **given: Any) -> None:
     from kpsearch.dedup.report import write_report
     from kpsearch.dedup.written import note_written, require_recorded
     from kpsearch.errors import UsageError
-    from kpsearch.index import Snapshot
     from kpsearch.options import DedupOptions
 
     index = given["index"]
     folder = given["folder"] or _default_folder(index, given["against"])
     require_folder_place(folder)
     options = DedupOptions(require_precision(given["precision"]), given["keep"])
-    for each in (index, given["against"]):
-        if each is not None:
-            Snapshot.open(each)  # a mistyped name leaves no folder behind
     if given["decisions"] is not None and not os.path.exists(given["decisions"]):
         raise UsageError(f"{given['decisions']}: there is no such file")
     decisions = read_decisions(given["decisions"] or default_path(index))

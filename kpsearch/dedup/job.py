@@ -39,6 +39,7 @@ from kpsearch.dedup.records import Relation
 from kpsearch.dedup.relation.opening import is_as_indexed
 from kpsearch.errors import IndexMismatch
 from kpsearch.images import escape_path
+from kpsearch.index import Snapshot
 from kpsearch.options import CandidateOptions, DedupOptions, WorkerLimits
 from kpsearch.version import __version__
 from kpsearch.vocabulary import same_vocabulary
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from kpsearch.dedup.records import Entry, Group, JudgedPair
-    from kpsearch.index import Snapshot
 
 JOURNAL = "journal.sqlite"
 
@@ -110,6 +110,8 @@ class Job:
         """By stage, of this run."""
 
     def __enter__(self) -> Self:
+        for index in self._indexes:
+            Snapshot.open(index)  # a mistyped name leaves no folder behind
         self.folder.mkdir(parents=True, exist_ok=True)
         self._journal = Journal(self.folder / JOURNAL)
         self._journal.__enter__()  # first: it keeps other processes out of the folder
@@ -152,7 +154,7 @@ class Job:
         pairs = judge(tasks, self._journal, n_jobs=self._n_jobs, limits=self._limits, progress=told)
         parts = [of_a_part(pair) for pair in self.found.pairs if only_a_part(pair)]
         best = _best_of_each(pairs + parts + self._exact())
-        return [pair for pair in best if not self._twins & {pair.a, pair.b}]
+        return [pair for pair in best if not self._twins.intersection(pair.ends)]
 
     def conclude(self, options: DedupOptions, decisions: Decisions) -> Outcome:
         """Probabilities, which of the pairs are merged, and into what groups."""
@@ -162,7 +164,7 @@ class Job:
         pairs = calibration.applied(decided)
         acceptance = accept(pairs, options.precision)
         gone = self._gone(pairs, acceptance.accepted)
-        here = [row for row, pair in enumerate(pairs) if not gone & {pair.a, pair.b}]
+        here = [row for row, pair in enumerate(pairs) if not gone.intersection(pair.ends)]
         accepted = np.zeros(len(pairs), np.bool_)
         accepted[here] = acceptance.accepted[here]
         grouping = group_pairs(
@@ -228,17 +230,14 @@ class Job:
 
         One file is no duplicate of itself, and what is said of the fixed one is said of it.
         """
-        fixed = {
-            (entry.path, entry.content_hash)
-            for number in range(self.catalogue.asking, len(self.catalogue))
-            if (entry := self._entry(number))
-        }
-        asking = map(self._entry, range(self.catalogue.asking)) if fixed else ()
-        return {e.number for e in asking if (e.path, e.content_hash) in fixed}
+        asking, count = self.catalogue.asking, len(self.catalogue)
+        fixed = {(e.path, e.content_hash) for e in map(self._entry, range(asking, count))}
+        batch = map(self._entry, range(asking)) if fixed else ()
+        return {e.number for e in batch if (e.path, e.content_hash) in fixed}
 
     def _gone(self, pairs: list[JudgedPair], accepted: npt.NDArray[np.bool_]) -> set[int]:
         """Pictures of accepted pairs whose file is not there any more, or is another one."""
-        ends = {end for row in np.flatnonzero(accepted).tolist() for end in _ends(pairs[row])}
+        ends = {end for row in np.flatnonzero(accepted).tolist() for end in pairs[row].ends}
         return {number for number in ends if not is_as_indexed(self._entry(number))}
 
     def _entry(self, number: int) -> Entry:
@@ -269,17 +268,13 @@ class Job:
         )
 
 
-def _ends(pair: JudgedPair) -> tuple[int, int]:
-    return pair.a, pair.b
-
-
 def _best_of_each(pairs: list[JudgedPair]) -> list[JudgedPair]:
     """One judgement for each two pictures, rising: as it is or in a mirror, what is surest."""
     best: dict[tuple[int, int], JudgedPair] = {}
     for pair in pairs:
-        before = best.get((pair.a, pair.b))
+        before = best.get(pair.ends)
         if before is None or _sureness(pair) > _sureness(before):
-            best[pair.a, pair.b] = pair
+            best[pair.ends] = pair
     return [best[key] for key in sorted(best)]
 
 

@@ -20,9 +20,14 @@ class Links:
     """Place of the group that a picture is in, by its number."""
 
 
+def places(groups: Sequence[Group]) -> dict[int, int]:
+    """Place of the group that a picture is in, by its number."""
+    return {member: place for place, group in enumerate(groups) for member in group.members}
+
+
 def sort_by_group(groups: Sequence[Group], pairs: Iterable[JudgedPair]) -> Links:
     """One pass over the pairs."""
-    group_of = {member: place for place, group in enumerate(groups) for member in group.members}
+    group_of = places(groups)
     within: list[list[JudgedPair]] = [[] for _ in groups]
     outside: list[JudgedPair] = []
     for pair in pairs:

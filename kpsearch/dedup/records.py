@@ -160,6 +160,11 @@ class JudgedPair:
     """Whether the job found it; False for one that is there by a person's word alone."""
 
     @property
+    def ends(self) -> tuple[int, int]:
+        """Numbers of the two pictures."""
+        return self.a, self.b
+
+    @property
     def container(self) -> int | None:
         """Number of the picture that the other is a part of: whole, in a mirror, in a photo."""
         if self.relation in (Relation.MIRRORED, Relation.SAME_ITEM):

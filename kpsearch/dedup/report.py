@@ -10,6 +10,7 @@ from functools import partial
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from kpsearch.dedup.links import places
 from kpsearch.dedup.records import Relation
 from kpsearch.dedup.review import make_thumbnails, write_review
 from kpsearch.dedup.tables import write_groups, write_pairs
@@ -97,7 +98,7 @@ def _summary(outcome: Outcome, options: DedupOptions) -> dict[str, Any]:
 
 def _merged(outcome: Outcome) -> list[bool]:
     """Of each pair whether it was accepted, and its pictures are in one group."""
-    place = {member: n for n, group in enumerate(outcome.groups) for member in group.members}
+    place = places(outcome.groups)
     accepted = outcome.acceptance.accepted.tolist()
     return [
         believed and pair.a in place and place[pair.a] == place.get(pair.b)

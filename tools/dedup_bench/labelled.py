@@ -11,8 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from kpsearch.dedup.records import Relation
-from kpsearch.synthetic.copies import IGNORE
+from kpsearch.synthetic import CatalogueSpec
+from kpsearch.synthetic.copies import IGNORE, DedupSpec, write_dedup_set
 
+LINES_A_BRAND = 3
+"""They share a logo, and each of their pairs is looked at."""
+ITEMS_A_SHARED_PART = 12
 LOOK_ALIKE = "look-alike"
 """Of one shelf or one line, and not to be merged, whatever else they are to each other."""
 DIFFERENT = "different"
@@ -75,6 +79,13 @@ def labelled_pair(
         relation = Relation(relation).reverse.value if known else relation
         a, b = b, a
     return LabelledPair(a, b, relation, transformation, strength)
+
+
+def generated_set(folder: Path, items: int, *, seed: int, n_jobs: int) -> LabelledSet:
+    """A catalogue of so many items with copies, variants and look-alikes, written to ``folder``."""
+    catalogue = CatalogueSpec(items, seed=seed, lines_per_brand=LINES_A_BRAND)
+    spec = DedupSpec(catalogue, shared_parts=-(-items // ITEMS_A_SHARED_PART))
+    return read_dedup_set(write_dedup_set(spec, folder, n_jobs=n_jobs))
 
 
 def read_dedup_set(folder: Path) -> LabelledSet:

@@ -12,16 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from bench_data import REAL, real_truth
 from dedup_bench.engine import judge_set
-from dedup_bench.labelled import DIFFERENT, LabelledPair, LabelledSet, read_dedup_set
+from dedup_bench.labelled import DIFFERENT, LabelledPair, LabelledSet, generated_set
 from dedup_bench.real_set import real_set
 
 from kpsearch.dedup.records import JudgedPair, Relation
 from kpsearch.dedup.relation.decision import TERMS, is_insufficient
-from kpsearch.synthetic import CatalogueSpec
-from kpsearch.synthetic.copies import IGNORE, DedupSpec, write_dedup_set
+from kpsearch.synthetic.copies import IGNORE
 
-LINES_A_BRAND = 3
-ITEMS_A_SHARED_PART = 12
 SOLID = "ukbench"
 """Photos of solid things from several sides: two of them need not show one picture."""
 SOLID_WEIGHT = 0.2
@@ -60,10 +57,8 @@ class Example:
 
 def generated_examples(seed: int, items: int, *, n_jobs: int) -> Iterator[Example]:
     """The pairs that are found in a generated set."""
-    catalogue = CatalogueSpec(items, seed=seed, lines_per_brand=LINES_A_BRAND)
-    spec = DedupSpec(catalogue, shared_parts=-(-items // ITEMS_A_SHARED_PART))
     with tempfile.TemporaryDirectory() as folder:
-        truth = read_dedup_set(write_dedup_set(spec, Path(folder) / "set", n_jobs=n_jobs))
+        truth = generated_set(Path(folder) / "set", items, seed=seed, n_jobs=n_jobs)
         yield from _examples(f"generated {seed}", truth, Path(folder), n_jobs)
 
 

@@ -23,8 +23,8 @@ LEAST_DRAWN_CELLS = 10.0
 LEAST_TRACKS_AGREEING = 0.2
 EDITED, PHOTOGRAPHED = 0.008, 0.016
 """Change of depth over the overlap up to which it may be noise in what an editor made of a file,
-and from which a camera was surely at work: 97 in 100 copies are below the first, 97 in 100 photos
-above the second."""
+and from which a camera was surely at work. Where an affine transform does as well it is 0, as of
+all of 505 copies and variants; 98 in 100 photos are above the second."""
 
 AGAINST = (
     "replaced",
@@ -144,7 +144,7 @@ SLOPES: Mapping[str, float] = MappingProxyType(
 MOST_HIDDEN = 0.15
 """Share of the core below something laid over it, beyond which nobody can know."""
 HIDDEN_LOG_ODDS = 0.6
-"""Of 23 such pairs of those fitted to, 15 were copies with a text on them, and 8 were variants."""
+"""Of 23 such known pairs 15 were copies with a text on them, and 8 were not to be merged."""
 
 
 def log_odds(figures: Figures) -> float:

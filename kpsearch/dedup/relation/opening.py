@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import xxhash
-
 from kpsearch.errors import ImageRejected
 from kpsearch.features import shrink
-from kpsearch.images import read_image
+from kpsearch.images import file_hash, read_image, stat_facts
 
 if TYPE_CHECKING:
     from kpsearch.dedup.records import Entry
@@ -45,14 +42,11 @@ def is_as_indexed(entry: Entry) -> bool:
     It is read only where it has another time than then.
     """
     try:
-        facts = os.stat(entry.path)
-        if facts.st_size != entry.size_bytes:
-            return False
-        if facts.st_mtime_ns == entry.mtime_ns:
+        facts = stat_facts(entry.path)
+        if facts == (entry.size_bytes, entry.mtime_ns):
             return True
-        with open(entry.path, "rb") as file:
-            return xxhash.xxh3_128_digest(file.read()) == entry.content_hash
-    except OSError:
+        return facts[0] == entry.size_bytes and file_hash(entry.path) == entry.content_hash
+    except ImageRejected:
         return False
 
 

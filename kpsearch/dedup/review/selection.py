@@ -68,12 +68,12 @@ def select(
     left_out = {ends for group in groups for ends in group.left_out}
     waiting = sorted(
         links.outside,
-        key=lambda pair: (pair.verdict is not None, _ends(pair) not in left_out, *_need(pair)),
+        key=lambda pair: (pair.verdict is not None, pair.ends not in left_out, *_need(pair)),
     )
     return Selection(
         tuple(_card(group, within, entries) for group, within in cards),
         tuple(
-            Single(pair, _groups_of(pair, links.group_of) if _ends(pair) in left_out else ())
+            Single(pair, _groups_of(pair, links.group_of) if pair.ends in left_out else ())
             for pair in waiting[:MOST_PAIRS]
         ),
         max(0, len(groups) - MOST_GROUPS),
@@ -103,9 +103,5 @@ def _need(pair: JudgedPair) -> tuple[float, int, int]:
     return abs(pair.log_odds), pair.a, pair.b
 
 
-def _ends(pair: JudgedPair) -> tuple[int, int]:
-    return pair.a, pair.b
-
-
 def _groups_of(pair: JudgedPair, group_of: dict[int, int]) -> tuple[int, ...]:
-    return tuple(sorted(group_of[end] for end in _ends(pair) if end in group_of))
+    return tuple(sorted(group_of[end] for end in pair.ends if end in group_of))
